@@ -1,0 +1,72 @@
+"""Guidance is a denoiser around a network: the sampling loop has never heard of it.
+
+Two conventions are in use. Ours, and Z-Image's: v = v_pos + g·(v_pos − v_neg), so g = 0 is no guidance. The other
+(Imagen, Stable Diffusion): v = v_neg + w·(v_pos − v_neg), so w = 1 is no guidance; g = w − 1.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+C = TypeVar("C")
+
+Denoiser = Callable[[Float[Tensor, "b *dims"], float], Float[Tensor, "b *dims"]]
+"""(x_t, t) -> velocity, with one t in [0, 1] for the whole batch."""
+
+Network = Callable[[Float[Tensor, "b *dims"], Float[Tensor, "b"], C], Float[Tensor, "b *dims"]]
+"""(x_t, t of each row, condition of each row) -> velocity."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Condition(Generic[C]):
+    """What a batch is conditioned on. `both` is positive then negative, prepared once for a run."""
+
+    positive: C
+    both: C | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ClassifierFree:
+    """v = v_pos + g·(v_pos − v_neg) (Ho & Salimans 2022), both branches in one batch.
+
+    Attributes:
+        g: Strength, 0 or more; 0 evaluates the positive branch only.
+        norm_limit: Shrinks a picture's guided velocity to at most `norm_limit`·‖v_pos‖; None leaves it free.
+        truncation: No guidance where t exceeds it (t = 1 is clean); None guides everywhere.
+    """
+
+    g: float
+    norm_limit: float | None = None
+    truncation: float | None = None
+
+    def bind(self, network: Network[C], condition: Condition[C]) -> Denoiser:
+        """The denoiser of a batch with this guidance."""
+
+        def plain(x: Tensor, t: float) -> Tensor:
+            return network(x, x.new_full((len(x),), t, dtype=torch.float32), condition.positive)
+
+        if self.g == 0 or condition.both is None:
+            return plain
+        both = condition.both
+
+        def guided(x: Tensor, t: float) -> Tensor:
+            if self.truncation is not None and t > self.truncation:
+                return plain(x, t)
+            times = x.new_full((2 * len(x),), t, dtype=torch.float32)
+            positive, negative = network(torch.cat([x, x]), times, both).float().chunk(2)
+            v = positive + self.g * (positive - negative)
+            return v if self.norm_limit is None else limit_norm(v, positive, self.norm_limit)
+
+        return guided
+
+
+def limit_norm(v: Float[Tensor, "b *dims"], reference: Float[Tensor, "b *dims"], c: float) -> Float[Tensor, "b *dims"]:
+    """Shrink each row of `v` so that ‖v‖ ≤ c·‖reference‖ (Z-Image's `cfg_normalization`)."""
+    axes = tuple(range(1, v.ndim))
+    norm = torch.linalg.vector_norm(v, dim=axes, keepdim=True)
+    limit = c * torch.linalg.vector_norm(reference, dim=axes, keepdim=True)
+    return v * torch.where(norm > limit, limit / norm, torch.ones_like(norm))

@@ -1,0 +1,84 @@
+"""Files and folders that are there whole or not at all.
+
+A file is written under a temporary name beside its place, flushed to the disk, then renamed over it; a kill at any
+moment leaves the old one.
+"""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from mezzotint.errors import OutputError
+
+_TEMPORARY = ".partial"
+
+
+@contextmanager
+def file(path: Path) -> Iterator[Path]:
+    """A temporary path to write to; it becomes `path` when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush(path.parent)
+    except OSError as cause:
+        if isinstance(cause, OutputError):
+            raise
+        raise OutputError(f"cannot write {path}: {cause.strerror or cause}") from cause
+    finally:
+        temporary.unlink(missing_ok=True) if path.parent.is_dir() else None
+
+
+def write_bytes(path: Path, data: bytes) -> None:
+    with file(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str) -> None:
+    write_bytes(path, text.encode())
+
+
+def write_json(path: Path, content: Any) -> None:
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def folder(path: Path) -> Iterator[Path]:
+    """A temporary folder to fill; it becomes `path` (replacing an older one) when the block ends without an error."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
+    try:
+        clear_stale(path)
+        temporary.mkdir(parents=True)
+        yield temporary
+        for written in temporary.rglob("*"):
+            _flush(written)
+        if path.exists():
+            shutil.rmtree(path)
+        os.replace(temporary, path)
+        _flush(path.parent)
+    except OSError as cause:
+        if isinstance(cause, OutputError):
+            raise
+        raise OutputError(f"cannot write {path}: {cause.strerror or cause}") from cause
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def clear_stale(path: Path) -> None:
+    """Remove what killed writers of `path` left beside it."""
+    for stale in path.parent.glob(f".{path.name}.*{_TEMPORARY}"):
+        shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

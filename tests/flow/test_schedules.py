@@ -1,0 +1,51 @@
+import pytest
+import torch
+from diffusers import FlowMatchEulerDiscreteScheduler
+
+from mezzotint.errors import InputError
+from mezzotint.flow import schedules
+
+TURBO = [1, 0.954545, 0.9, 0.833333, 0.75, 0.642857, 0.5, 0.3, 0]
+
+
+def diffusers_sigmas(steps: int, mu: float | None = None, **config: object) -> torch.Tensor:
+    scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, **config)
+    scheduler.set_timesteps(sigmas=torch.linspace(1.0, 1 / steps, steps).tolist(), mu=mu)
+    return scheduler.sigmas
+
+
+def test_turbo_is_the_published_list() -> None:
+    torch.testing.assert_close(schedules.static_shift(8, 3.0), torch.tensor(TURBO), atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("steps", [1, 4, 8, 28, 50])
+@pytest.mark.parametrize("shift", [1.0, 3.0, 6.0])
+def test_static_shift_is_the_schedulers(steps: int, shift: float) -> None:
+    expected = diffusers_sigmas(steps, shift=shift)
+    torch.testing.assert_close(schedules.static_shift(steps, shift), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("tokens", [256, 4096, 8192])
+@pytest.mark.parametrize("terminal", [None, 0.02])
+def test_exponential_shift_is_the_schedulers(tokens: int, terminal: float | None) -> None:
+    mu = schedules.linear_mu(tokens)
+    expected = diffusers_sigmas(50, mu=mu, use_dynamic_shifting=True, shift_terminal=terminal)
+    torch.testing.assert_close(schedules.exponential_shift(50, mu, terminal), expected, atol=1e-6, rtol=0)
+
+
+def test_stretch_ends_at_the_terminal() -> None:
+    assert schedules.exponential_shift(50, 0.7, 0.02)[-2].item() == pytest.approx(0.02, abs=1e-7)
+
+
+def test_partial_keeps_the_last_steps() -> None:
+    sigmas = schedules.static_shift(10, 3.0)
+    assert torch.equal(schedules.partial(sigmas, 0.3), sigmas[7:])
+    assert torch.equal(schedules.partial(sigmas, 1.0), sigmas)
+    assert len(schedules.partial(sigmas, 0.01)) == 2
+
+
+def test_bad_arguments_name_what_would_do() -> None:
+    with pytest.raises(InputError, match="1 or more"):
+        schedules.static_shift(0, 3.0)
+    with pytest.raises(InputError, match="strength"):
+        schedules.partial(schedules.static_shift(4, 3.0), 0.0)

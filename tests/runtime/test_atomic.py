@@ -1,0 +1,52 @@
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from mezzotint.errors import OutputError
+from mezzotint.runtime import atomic
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    target = tmp_path / "a.txt"
+    atomic.write_text(target, "old")
+
+    def fail() -> None:
+        with atomic.file(target) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        fail()
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_a_folder_appears_whole(tmp_path: Path) -> None:
+    target = tmp_path / "model"
+    with atomic.folder(target) as temporary:
+        (temporary / "x").write_text("1")
+        assert not target.exists()
+    assert (target / "x").read_text() == "1"
+
+
+def test_a_killed_writer_leaves_nothing_in_the_way(tmp_path: Path) -> None:
+    script = (
+        "import os, signal, sys; from pathlib import Path; from mezzotint.runtime import atomic\n"
+        "with atomic.folder(Path(sys.argv[1])) as t: (t / 'x').write_text('half'); os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    target = tmp_path / "model"
+    killed = subprocess.run([sys.executable, "-c", script, str(target)])
+    assert killed.returncode == -signal.SIGKILL
+    assert not target.exists()
+    with atomic.folder(target) as temporary:
+        (temporary / "x").write_text("whole")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_an_unwritable_place_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(OutputError, match="cannot write"):
+        atomic.write_text(tmp_path / "file" / "below", "x")

@@ -1,0 +1,38 @@
+import hashlib
+import tarfile
+from pathlib import Path
+
+import pytest
+
+from mezzotint.errors import PackageError
+from mezzotint.runtime import packages
+from mezzotint.runtime.packages import Package, fetch
+
+
+@pytest.fixture
+def archive(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MEZZOTINT_CACHE", str(tmp_path / "cache"))
+    (tmp_path / "art.txt").write_text("a picture")
+    path = tmp_path / "art-1.0.tgz"
+    with tarfile.open(path, "w:gz") as opened:
+        opened.add(tmp_path / "art.txt", "package/art.txt")
+    monkeypatch.setattr(packages, "_download", lambda package, scratch: path)
+    return path
+
+
+def package(sha256: str) -> Package:
+    return Package(kind="npm", name="@some/art", version="1.0", sha256=sha256, licence="MIT", credit="Somebody")
+
+
+def test_the_pinned_archive_is_extracted_once(archive: Path) -> None:
+    pinned = package(hashlib.sha256(archive.read_bytes()).hexdigest())
+    folder = fetch(pinned)
+    assert (folder / "package/art.txt").read_text() == "a picture"
+    archive.unlink()
+    assert fetch(pinned) == folder
+
+
+def test_another_archive_is_refused(archive: Path, tmp_path: Path) -> None:
+    with pytest.raises(PackageError, match="pinned is 00"):
+        fetch(package("00"))
+    assert not list((tmp_path / "cache").rglob("art.txt"))
