@@ -35,13 +35,18 @@ class Package:
         return f"{self.name}@{self.version}"
 
 
+def cached_at(package: Package) -> Path:
+    """Where the package's files lie once it is fetched; the folder need not exist."""
+    return cache_folder() / "packages" / package.kind / package.source.replace("/", "+")
+
+
 def fetch(package: Package) -> Path:
     """The folder with the package's files, fetched and checked if it is not in the cache yet.
 
     Raises:
         PackageError: The client is missing or failed, or the archive is not the pinned one.
     """
-    place = cache_folder() / "packages" / package.kind / package.source.replace("/", "+")
+    place = cached_at(package)
     if place.is_dir():
         return place
     with tempfile.TemporaryDirectory() as scratch:

@@ -1,0 +1,76 @@
+"""`mezzotint corpus`: build the mini corpus, or show what one holds."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from mezzotint.errors import InputError
+from mezzotint.runtime.packages import fetch
+from mezzotint.runtime.progress import progress
+from mezzotint.synthesis import builder
+from mezzotint.synthesis.sprites import Sprites
+
+PARTS = ("sprites",)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Build:
+    """Make the mini corpus from packages; it continues where a killed run left off."""
+
+    out: Path
+    """The corpus' folder."""
+    parts: str = "sprites"
+    """Which parts, with commas between: sprites, scenes."""
+    size: int = 256
+    """Width and height of a sprite in pixels."""
+    workers: int = max(1, os.cpu_count() or 1)
+    """Processes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Show:
+    """Say what a corpus holds: rows by part, style, licence and split, and the sources with their credits."""
+
+    corpus: Annotated[Path, tyro.conf.Positional]
+    """The corpus' folder."""
+
+
+Options = Annotated[Build, tyro.conf.subcommand("build")] | Annotated[Show, tyro.conf.subcommand("show")]
+
+
+def run(options: Options) -> None:
+    if isinstance(options, Show):
+        print_summary(builder.summarise(options.corpus))
+        return
+    parts = [_part(name.strip(), options) for name in options.parts.split(",")]
+    with progress("corpus", sum(part.count for part in parts)) as advance:
+        summary = builder.build(options.out, parts, workers=options.workers, on_rows=advance)
+    print_summary(summary)
+    print(options.out)
+
+
+def _part(name: str, options: Build) -> builder.Part:
+    if name == "sprites":
+        return Sprites(fetch=fetch, size=options.size)
+    raise InputError(f"there is no part {name!r}: parts are {', '.join(PARTS)}")
+
+
+def print_summary(summary: Mapping[str, Any]) -> None:
+    """Tables on stdout."""
+    console = Console()
+    rows = Table("by", "name", "rows", title=f"{summary['rows']} pictures")
+    for name in ("part", "style", "licence", "split"):
+        for value, count in summary[f"rows_by_{name}"].items():
+            rows.add_row(name, value, str(count))
+        rows.add_section()
+    console.print(rows)
+    sources = Table("source", "licence", "credit", "rows")
+    for source in summary["sources"]:
+        sources.add_row(source["source"], source["licence"], source["credit"], str(source["rows"]))
+    console.print(sources)

@@ -1,0 +1,86 @@
+"""`mezzotint encode`: turn a corpus into latents and caption features for training."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from mezzotint.data.buckets import parse
+from mezzotint.data.records import RECORDS, find_shards
+from mezzotint.data.shards import LatentShards
+from mezzotint.errors import InputError
+from mezzotint.generation.encode import EncodeOptions, encode_corpus, load_encoders
+from mezzotint.models.bundle import find_model
+from mezzotint.runtime.device import resolve_device, resolve_dtype
+from mezzotint.runtime.progress import progress
+
+PATCH_SIZE = 2  # of every published transformer of this kind
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Encode every picture and caption of a corpus once. The same command again continues where a killed run stopped."""
+
+    corpus: Annotated[Path, tyro.conf.Positional]
+    """What to encode: a folder that `mezzotint corpus build` made."""
+    model: str
+    """The model whose autoencoder and text tower are used: a folder or an embedded model's name."""
+    out: Path
+    """Where to write the encoded folder."""
+    size: str = "128"
+    """Pictures' size in pixels: 128 is a square, 160x96 is wide."""
+    sizes: tuple[str, ...] = ()
+    """Several sizes instead of one; a picture takes the one of the nearest shape."""
+    captions_per_picture: int | None = None
+    """How many captions to keep of each picture, alternating between the languages; all when not given."""
+    variants: int = 1
+    """Versions of each cut-out for training: on white, then by turns on a named colour and elsewhere on white."""
+    seed: int = 0
+    """Of the variants and of the choice of captions."""
+    device: str | None = None
+    """cpu, cuda, mps; the best one there is when not given."""
+    dtype: str = "float32"
+    """Of the weights: float32, bfloat16 or float16. What is stored is float16 in any case."""
+
+
+def run(options: Options) -> None:
+    start = time.monotonic()
+    _check_counts(options)
+    records = sum(RECORDS.count(path) for path in find_shards(options.corpus))
+    device = resolve_device(options.device)
+    encoders = load_encoders(_towers(options.model), device, resolve_dtype(options.dtype, device))
+    multiple = encoders.pictures.downscale * PATCH_SIZE
+    made = EncodeOptions(
+        buckets=tuple(dict.fromkeys(parse(size, multiple) for size in options.sizes or (options.size,))),
+        captions_per_picture=options.captions_per_picture,
+        variants=options.variants,
+        seed=options.seed,
+    )
+    with progress("encoding", records) as advance:
+        encode_corpus(options.corpus, options.out, encoders, made, advance)
+    print(summary(LatentShards(options.out), time.monotonic() - start))
+
+
+def _towers(name_or_path: str) -> Path:
+    """A model's folder; one that has no transformer yet will do."""
+    folder = Path(name_or_path)
+    return folder if (folder / "vae").is_dir() else find_model(name_or_path)
+
+
+def _check_counts(options: Options) -> None:
+    for name, value in (("captions-per-picture", options.captions_per_picture), ("variants", options.variants)):
+        if value is not None and value < 1:
+            raise InputError(f"--{name} is {value}; it must be 1 or more")
+
+
+def summary(shards: LatentShards, seconds: float) -> str:
+    """What is there now, in one line."""
+    manifest = shards.manifest
+    size = sum(file.bytes for shard in manifest.shards for file in shard.files.values())
+    pictures, captions = len(shards), len(shards.captions.tokens)
+    return (
+        f"{shards.folder}: {pictures:,} pictures and {captions:,} captions in {len(manifest.shards):,} shards, "
+        f"{size / 1e6:,.1f} MB, after {seconds:.0f} s"
+    )

@@ -1,0 +1,147 @@
+"""Make pictures from prompts. Each one's path goes to stdout, progress to stderr.
+
+One prompt makes `SLUG-SEED.png` in the folder --out, or the file --out when that ends in .png; several prompts, or
+those of a file, make 0000.png, 0001.png, … in their order (0000-00.png, … with --count). Every prompt starts again at
+--seed.
+"""
+
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import tyro
+
+from mezzotint.cli.picture_paths import PicturePaths
+from mezzotint.cli.prompts import read_prompts
+from mezzotint.errors import InputError
+from mezzotint.generation.settings import Settings, read_defaults
+from mezzotint.models.bundle import find_model
+
+if TYPE_CHECKING:
+    from mezzotint.generation.pipeline import Pipeline
+    from mezzotint.generation.request import Request
+
+Number = Annotated[int | None, tyro.conf.arg(metavar="N")]
+Name = Annotated[str | None, tyro.conf.arg(metavar="NAME")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to make, and how."""
+
+    prompt: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT")] = ()
+    """What the picture shows; put quotes around each."""
+    prompts: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A text file (UTF-8) with a prompt on every line, instead."""
+    model: Annotated[str, tyro.conf.arg(metavar="NAME|FOLDER")] = "mini"
+    """A model that comes with the package (`mezzotint models`), or a model folder."""
+    out: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("out")
+    """A folder, or for one prompt a .png file."""
+    seed: Number = None
+    """Picture i of a prompt uses SEED + i; chosen at random and printed when left out."""
+    steps: Number = None
+    """Network evaluations; by default what the model was made for."""
+    guidance: Annotated[float | None, tyro.conf.arg(metavar="G")] = None
+    """How far beyond the prompt's own direction to go; 0 is none. By default the model's."""
+    negative: Annotated[str, tyro.conf.arg(metavar="TEXT")] = ""
+    """What to go away from; it acts only with guidance."""
+    size: Annotated[str | None, tyro.conf.arg(metavar="WxH")] = None
+    """Width and height in pixels, multiples of 16; by default the model's."""
+    count: Annotated[int, tyro.conf.arg(metavar="N")] = 1
+    """Pictures a prompt."""
+    sampler: Annotated[str, tyro.conf.arg(metavar="NAME")] = "euler"
+    """euler, or multistep (second order)."""
+    device: Name = None
+    """cpu, cuda, cuda:1, mps; by default the best there is."""
+    dtype: Name = None
+    """float32, bfloat16 or float16; by default the fastest that is safe on the device."""
+    json: bool = False
+    """Print one JSON object a picture, with all its parameters, instead of its path."""
+
+
+def run(options: Options) -> None:
+    # What can be refused without the networks, which take seconds to import and load, comes first.
+    prompts = _prompts(options)
+    width, height = parse_size(options.size)
+    folder = find_model(options.model)
+    settings = read_defaults(folder).override(
+        steps=options.steps, guidance=options.guidance, width=width, height=height
+    )
+    request = _request(options, prompts, settings)
+    numbered = options.prompts is not None or len(prompts) > 1
+    paths = PicturePaths.plan(options.out, prompts, numbered=numbered, count=options.count)
+    for note in _notes(options, request):
+        print(note, file=sys.stderr)
+
+    from mezzotint.generation.pipeline import Pipeline
+
+    _make(Pipeline.from_pretrained(folder, options.device, options.dtype), request, paths, options.json)
+
+
+def _prompts(options: Options) -> tuple[str, ...]:
+    if options.prompts is not None:
+        if options.prompt:
+            raise InputError("give prompts as arguments or in a --prompts file, not both")
+        return read_prompts(options.prompts)
+    if not options.prompt:
+        raise InputError("there is no prompt: give one in quotes, or --prompts FILE")
+    for text in options.prompt:
+        if not text.strip():
+            raise InputError("a prompt is empty: say what the picture shows")
+        if any("\ud800" <= letter <= "\udfff" for letter in text):  # how Python passes on bytes that are no text
+            raise InputError("a prompt is not valid UTF-8")
+    return options.prompt
+
+
+def parse_size(size: str | None) -> tuple[int | None, int | None]:
+    """`WxH` as two numbers; None where the model's default is meant.
+
+    Raises:
+        InputError: It has another form.
+    """
+    if size is None:
+        return None, None
+    width, cross, height = size.lower().replace("×", "x").partition("x")
+    if not (cross and width.isdecimal() and height.isdecimal()):
+        raise InputError(f"size is {size!r}; it must be WIDTHxHEIGHT in pixels, like 128x128")
+    return int(width), int(height)
+
+
+def _request(options: Options, prompts: tuple[str, ...], settings: Settings) -> "Request":
+    from mezzotint.generation.request import Request, as_negatives, random_seed
+
+    return Request(
+        prompts=prompts,
+        negatives=as_negatives(options.negative, len(prompts)),
+        seed=random_seed() if options.seed is None else options.seed,
+        count=options.count,
+        settings=settings,
+        sampler=options.sampler,
+    )
+
+
+def _notes(options: Options, request: "Request") -> Iterator[str]:
+    if options.seed is None:
+        yield f"seed {request.seed}"
+    if options.negative and not request.guided:
+        yield "note: without guidance the negative prompt does nothing; give --guidance"
+
+
+def _make(pipe: "Pipeline", request: "Request", paths: PicturePaths, as_json: bool) -> None:
+    """Sample, decode and write batch by batch, so that an interruption keeps what is finished."""
+    from mezzotint.generation.noise import seeded_noise
+    from mezzotint.generation.picture_files import write_picture
+    from mezzotint.generation.pixels import to_pil
+    from mezzotint.runtime.progress import progress
+
+    noise = seeded_noise(pipe.latent_shape(request))
+    with progress("sampling", len(request.jobs) * request.settings.steps) as advance:
+        for jobs, latents in pipe.sample(request, noise, lambda step, x: advance(len(x))):
+            for job, picture in zip(jobs, to_pil(pipe.decode(latents)), strict=True):
+                path, parameters = paths.of(job), pipe.parameters(request, job)
+                write_picture(path, picture, parameters)
+                line = json.dumps({"path": str(path), **asdict(parameters)}) if as_json else str(path)
+                print(line, flush=True)

@@ -1,0 +1,166 @@
+"""Say what a file holds: a PNG's parameters, the components of a model folder, the tensors of a safetensors file.
+
+Only headers are read, so it takes as long for a large model as for a small one.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import tyro
+
+from mezzotint.errors import FileFormatError, MissingFileError
+from mezzotint.models.bundle import INDEX, embedded_models, find_model, read_json, weight_files
+from mezzotint.models.weights import Header, read_header
+
+PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """What to look at."""
+
+    file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
+    """A PNG, a .safetensors file, a model folder, or the name of an embedded model."""
+    json: bool = False
+    """Print JSON."""
+
+
+def run(options: Options) -> None:
+    path = find_model(options.file) if options.file in embedded_models() else Path(options.file)
+    found = inspect(path)
+    print(json.dumps(found, ensure_ascii=False) if options.json else as_text(found))
+
+
+def inspect(path: Path) -> dict[str, Any]:
+    """What `path` holds, as JSON; `kind` says which sort of thing it is.
+
+    Raises:
+        MissingFileError: There is nothing there.
+        FileFormatError: It is broken, or nothing that is known here.
+    """
+    if path.is_dir():
+        return inspect_model(path) if (path / INDEX).is_file() else inspect_weights(path)
+    if not path.exists():
+        raise MissingFileError(f"{path} is missing")
+    try:
+        with path.open("rb") as file:
+            signature = file.read(len(PNG_SIGNATURE))
+    except OSError as cause:
+        raise FileFormatError(f"{path} cannot be read: {cause.strerror}") from cause
+    if signature == PNG_SIGNATURE:
+        return inspect_picture(path)
+    if path.suffix == ".png":
+        raise FileFormatError(f"{path} is not a PNG, whatever its name says")
+    return inspect_weights(path)
+
+
+def inspect_picture(path: Path) -> dict[str, Any]:
+    """How a picture was made, as far as it says so: our parameters, or the text that another program wrote."""
+    from mezzotint.generation.picture_files import TEXT_CHUNK, read_parameters, read_texts
+
+    parameters = read_parameters(path)
+    found: dict[str, Any] = {"kind": "picture", "path": str(path)}
+    if parameters is not None:
+        return found | {"parameters": asdict(parameters)}
+    return found | {"parameters": None, "text": read_texts(path).get(TEXT_CHUNK)}
+
+
+def inspect_model(folder: Path) -> dict[str, Any]:
+    """The components of a model folder and the totals of those with weights."""
+    index = read_json(folder / INDEX)
+    components = []
+    for name, entry in index.items():
+        if name.startswith("_") or not isinstance(entry, list) or len(entry) != 2 or None in entry:
+            continue
+        component = {"name": name, "class": str(entry[1])}
+        if (folder / name / "config.json").is_file():
+            component |= _totals(_headers(folder / name))
+        elif not (folder / name).is_dir():
+            raise MissingFileError(f"{folder / name} is missing, which {folder / INDEX} names")
+        components.append(component)
+    defaults = read_json(folder / "mezzotint.json") if (folder / "mezzotint.json").is_file() else None
+    return {
+        "kind": "model",
+        "path": str(folder),
+        "class": index.get("_class_name"),
+        "defaults": defaults,
+        "components": components,
+        "parameters": sum(component.get("parameters", 0) for component in components),
+        "bytes": sum(component.get("bytes", 0) for component in components),
+    }
+
+
+def inspect_weights(path: Path) -> dict[str, Any]:
+    """The tensors of one file, or of one component's folder."""
+    headers = _headers(path)
+    tensors = [
+        {"name": name, "dtype": entry.dtype, "shape": list(entry.shape)}
+        for header in headers
+        for name, entry in header.tensors.items()
+    ]
+    metadata = {key: value for header in headers for key, value in header.metadata.items()}
+    totals = {key: value for key, value in _totals(headers).items() if key != "tensors"}
+    return {"kind": "weights", "path": str(path), **totals, "metadata": metadata, "tensors": tensors}
+
+
+def _headers(path: Path) -> list[Header]:
+    return [read_header(file) for file in weight_files(path)]
+
+
+def _totals(headers: Iterable[Header]) -> dict[str, Any]:
+    """Tensors, parameters, parameters of each dtype, bytes."""
+    entries = [entry for header in headers for entry in header.tensors.values()]
+    dtypes: Counter[str] = Counter()
+    for entry in entries:
+        dtypes[entry.dtype] += entry.elements
+    return {
+        "tensors": len(entries),
+        "parameters": sum(dtypes.values()),
+        "dtypes": dict(dtypes),
+        "bytes": sum(entry.end - entry.start for entry in entries),
+    }
+
+
+# Text ---------------------------------------------------------------------------------------------
+
+
+def as_text(found: dict[str, Any]) -> str:
+    """The same for people."""
+    lines = {"picture": _picture_lines, "model": _model_lines, "weights": _weights_lines}[found["kind"]](found)
+    return "\n".join(lines)
+
+
+def _picture_lines(found: dict[str, Any]) -> list[str]:
+    if found["parameters"] is None:
+        return [f"{found['path']}: {found['text'] or 'a PNG that does not say how it was made'}"]
+    rows = [(name.replace("_", " "), value) for name, value in found["parameters"].items() if value not in (None, "")]
+    return [f"{name:<16}{value}" for name, value in rows]
+
+
+def _model_lines(found: dict[str, Any]) -> list[str]:
+    lines = [f"{found['path']}: {found['class']}, {_size(found)}"]
+    if found["defaults"]:
+        lines.append("defaults: " + ", ".join(f"{name} {value}" for name, value in found["defaults"].items()))
+    for part in found["components"]:
+        counted = f", {part['tensors']} tensors, {_size(part)}, {_dtypes(part)}" if "tensors" in part else ""
+        lines.append(f"  {part['name']:<14}{part['class']}{counted}")
+    return lines
+
+
+def _weights_lines(found: dict[str, Any]) -> list[str]:
+    lines = [f"{found['path']}: {len(found['tensors'])} tensors, {_size(found)}, {_dtypes(found)}"]
+    lines += [f"  {key}: {value}" for key, value in found["metadata"].items()]
+    width = max((len(tensor["name"]) for tensor in found["tensors"]), default=0)
+    return lines + [f"  {one['name']:<{width}}  {one['dtype']:<5} {one['shape']}" for one in found["tensors"]]
+
+
+def _size(found: dict[str, Any]) -> str:
+    return f"{found['parameters']:,} parameters, {found['bytes'] / 1e6:.1f} MB"
+
+
+def _dtypes(found: dict[str, Any]) -> str:
+    return " + ".join(found["dtypes"]) or "empty"

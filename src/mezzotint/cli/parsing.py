@@ -1,0 +1,45 @@
+"""Options from the command line, with tyro; what is wrong with them in one line."""
+
+import io
+from collections.abc import Sequence
+from contextlib import redirect_stderr
+from typing import Any
+
+import tyro
+
+from mezzotint.errors import InputError
+
+FRAME = "╭╮╰╯│─ "
+RULE = "──"
+
+
+def parse(options: Any, arguments: Sequence[str], program: str, description: str) -> Any:
+    """An instance of the `options` class, or None when `--help` was asked for and printed.
+
+    Raises:
+        InputError: An option is unknown, missing or has the wrong form.
+    """
+    complaint = io.StringIO()
+    try:
+        with redirect_stderr(complaint):
+            return tyro.cli(
+                options,
+                prog=program,
+                args=list(arguments),
+                description=description,
+                config=(tyro.conf.FlagCreatePairsOff,),
+            )
+    except SystemExit as stop:
+        if not stop.code:
+            return None
+        raise InputError(f"{first_paragraph(complaint.getvalue())} ({program} --help lists the options)") from None
+
+
+def first_paragraph(box: str) -> str:
+    """What tyro says first inside its frame, on one line and without a full stop."""
+    lines = []
+    for line in box.splitlines()[1:]:
+        if line.strip(FRAME) == "" or RULE in line:
+            break
+        lines.append(line.strip(FRAME))
+    return " ".join(lines).rstrip(".") or "the options cannot be read"

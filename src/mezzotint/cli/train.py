@@ -1,0 +1,126 @@
+"""`mezzotint train`: run a recipe, resume it, export what it made."""
+
+import json
+import shlex
+import sys
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from mezzotint.errors import InputError
+from mezzotint.recipes import RECIPES
+from mezzotint.recipes.export import check_place
+from mezzotint.recipes.recipe import RunOptions
+from mezzotint.runtime import atomic, checkpoints
+from mezzotint.runtime.device import resolve_device, resolve_dtype
+from mezzotint.training.trainer import fit
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Train a network by a recipe. The same command again resumes from the last checkpoint in --run.
+
+    To export a run that is not finished, add `--steps 0 --export FOLDER` to its command: it takes the last checkpoint
+    and trains nothing.
+    """
+
+    recipe: Annotated[str, tyro.conf.Positional]
+    """Its name: mini-vae, mini-text, mini-base, or tiny-… for a try in seconds."""
+    data: Path
+    """What to learn from: a corpus for mini-vae and mini-text, an encoded folder for mini-base."""
+    run: Path
+    """The run's folder: checkpoints, metrics.jsonl, sample sheets."""
+    model: str | None = None
+    """A model to build on: mini-base takes its autoencoder and text tower from there."""
+    steps: int | None = None
+    """How many steps in all, resumes included."""
+    minutes: float | None = None
+    """Stop with a checkpoint after so many minutes of training by this command."""
+    batch: int | None = None
+    """Samples a step."""
+    lr: float | None = None
+    """Peak learning rate."""
+    seed: int = 0
+    """Every random draw follows from it."""
+    device: str | None = None
+    """cpu, cuda, mps; the best one there is when not given."""
+    dtype: str | None = None
+    """Of the working weights: float32 or bfloat16; the fastest safe one when not given. Master weights are float32."""
+    compile: bool = False
+    """Compile the network's blocks (torch.compile)."""
+    recompute: bool = False
+    """Keep less for the backward pass and compute it again (activation checkpointing)."""
+    export: Path | None = None
+    """At the end, write the averaged weights there as part of a model folder."""
+    threads: int | None = None
+    """Processor threads; equal runs need equal numbers."""
+
+
+def run(options: Options) -> None:
+    if options.recipe not in RECIPES:
+        raise InputError(f"recipe {options.recipe!r} does not exist; there are {', '.join(RECIPES)}")
+    if options.threads is not None:
+        torch.set_num_threads(options.threads)
+    if options.export is not None:
+        check_place(options.export)
+    prepared = RECIPES[options.recipe]().prepare(_run_options(options))
+    _claim(options)
+    if options.steps == 0 and not checkpoints.steps(options.run / "checkpoints"):
+        raise InputError(f"{options.run} holds no checkpoint to export; train it first")
+    outcome = fit(prepared.config, prepared.state, prepared.objective, prepared.batches, options.run, prepared.probes)
+    if outcome.reason == "interrupted":
+        print(f"stopped at step {outcome.step}; resume with: {resume_command(options)}", file=sys.stderr)
+        return
+    if outcome.reason == "minutes":
+        print(f"{options.minutes:g} minutes are over at step {outcome.step}; the same command goes on", file=sys.stderr)
+    if options.export is not None:
+        prepared.export(options.export)
+    print(options.export or options.run)
+
+
+def resume_command(options: Options) -> str:
+    """The command line that these options came from."""
+    words = ["mezzotint", "train", options.recipe]
+    for field in fields(options):
+        value = getattr(options, field.name)
+        if field.name == "recipe" or value == field.default:
+            continue
+        words.append(f"--{field.name}")
+        if value is not True:
+            words.append(str(value))
+    return shlex.join(words)
+
+
+def _run_options(options: Options) -> RunOptions:
+    device = resolve_device(options.device)
+    dtype = resolve_dtype(options.dtype, device)
+    if dtype == torch.float16:
+        raise InputError("dtype float16 cannot be trained in: its gradients underflow; bfloat16 or float32 can")
+    return RunOptions(
+        data=options.data,
+        run=options.run,
+        model=options.model,
+        steps=options.steps,
+        minutes=options.minutes,
+        batch=options.batch,
+        lr=options.lr,
+        seed=options.seed,
+        device=device,
+        dtype=dtype,
+        compile=options.compile,
+        recompute=options.recompute,
+    )
+
+
+def _claim(options: Options) -> None:
+    """Write down whose folder the run's is; refuse another recipe's or another seed's."""
+    path, mine = options.run / "run.json", {"recipe": options.recipe, "seed": options.seed}
+    if path.exists():
+        theirs = json.loads(path.read_text())
+        if theirs != mine:
+            raise InputError(f"{options.run} holds a run of {theirs}, not of {mine}; choose another --run")
+    else:
+        atomic.write_json(path, mine)

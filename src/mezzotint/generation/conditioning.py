@@ -1,0 +1,40 @@
+"""Captions on their way to the network: encoded and refined once, however many pictures and steps want them."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from mezzotint.flow.guidance import Condition
+from mezzotint.models.single_stream import Captions, SingleStreamTransformer
+
+
+class TextEncoder(Protocol):
+    """The text tower: prompts to the features of their tokens."""
+
+    def encode(self, prompts: list[str], max_tokens: int = 512) -> list[Float[Tensor, "n d"]]: ...
+
+
+class CaptionRefiner:
+    """Refined captions by their text. Those of the last call are kept, so consecutive batches share them."""
+
+    def __init__(self, text: TextEncoder, transformer: SingleStreamTransformer, max_tokens: int) -> None:
+        self.text, self.transformer, self.max_tokens = text, transformer, max_tokens
+        self._kept: dict[str, Captions] = {}
+
+    def condition(self, positive: Sequence[str], negative: Sequence[str] | None) -> Condition[Captions]:
+        """What a batch is conditioned on; without negatives there is no second branch."""
+        captions = self._refine([*positive, *(negative or ())])
+        pos = Captions.concat([captions[text] for text in positive])
+        if negative is None:
+            return Condition(positive=pos)
+        return Condition(positive=pos, both=Captions.concat([pos, *(captions[text] for text in negative)]))
+
+    def _refine(self, texts: Sequence[str]) -> dict[str, Captions]:
+        unique = list(dict.fromkeys(texts))
+        if new := [text for text in unique if text not in self._kept]:
+            refined = self.transformer.refine_captions(self.text.encode(new, max_tokens=self.max_tokens))
+            self._kept |= {text: refined.select([i]) for i, text in enumerate(new)}
+        self._kept = {text: self._kept[text] for text in unique}
+        return self._kept

@@ -1,0 +1,244 @@
+"""Text to image: a prompt and a seed in, a picture out.
+
+    from mezzotint import Pipeline
+    pipe = Pipeline.from_pretrained("mini")
+    pipe("a red apple", seed=0).images[0].save("apple.png")
+
+The way of a batch: prompts -> text tower -> caption refiner (once) -> sampler over the guided network -> autoencoder.
+Latents and the sampler's arithmetic are fp32; the networks compute in the working dtype.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+import mezzotint
+from mezzotint.errors import InputError
+from mezzotint.flow.guidance import ClassifierFree
+from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
+from mezzotint.generation import pixels
+from mezzotint.generation.conditioning import CaptionRefiner
+from mezzotint.generation.loading import Components, load_components
+from mezzotint.generation.noise import draw_noise
+from mezzotint.generation.picture_files import PictureParameters
+from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
+from mezzotint.generation.settings import Settings
+from mezzotint.models import bundle
+from mezzotint.runtime.device import resolve_device, resolve_dtype
+
+BATCH_TOKENS = 4096  # picture tokens, both guidance branches counted, that go through the network together
+DECODED_PIXELS = 1024 * 1024  # that the autoencoder decodes together
+
+Callback = Callable[["Pipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor] | None]
+"""(pipeline, step, sigma · 1000, {"latents": …}) -> changed tensors, as diffusers calls it; once a step and batch."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """The pictures of a call, prompt by prompt, in the form asked for.
+
+    Attributes:
+        seeds: Each picture's; None where the noise was given.
+    """
+
+    images: Any
+    seeds: list[int | None]
+
+
+class Pipeline:
+    """A text-to-image model, ready to run on one device."""
+
+    def __init__(self, components: Components, name: str, folder: Path, defaults: Settings) -> None:
+        self.transformer, self.autoencoder = components.transformer, components.autoencoder
+        self.text, self.schedule = components.text, components.schedule
+        self.name, self.folder, self.defaults = name, folder, defaults
+
+    @classmethod
+    def from_pretrained(
+        cls,
+        name: str | Path,
+        device: str | torch.device | None = None,
+        dtype: str | torch.dtype | None = None,
+    ) -> "Pipeline":
+        """Load a model: an embedded model's name or a model folder.
+
+        Without a device, the best there is; without a dtype, the fastest that is safe on it.
+
+        Raises:
+            MezzotintError: There is no such model, its files are broken, or the device cannot be used.
+        """
+        folder = bundle.find_model(name)
+        at = resolve_device(None if device is None else str(device))
+        kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
+        components = load_components(folder, at, kind)
+        return cls(components, folder.resolve().name, folder, components.defaults)
+
+    @property
+    def device(self) -> torch.device:
+        return self.transformer.final_layer.weight.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        return self.transformer.final_layer.weight.dtype
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the model's weights."""
+        return bundle.digest(self.folder)
+
+    def __call__(
+        self,
+        prompt: str | Sequence[str],
+        *,
+        negative_prompt: str | Sequence[str] | None = None,
+        num_inference_steps: int | None = None,
+        guidance_scale: float | None = None,
+        width: int | None = None,
+        height: int | None = None,
+        num_images_per_prompt: int = 1,
+        seed: int | None = None,
+        generator: torch.Generator | Sequence[torch.Generator] | None = None,
+        latents: Float[Tensor, "b c h w"] | None = None,
+        output_type: str = "pil",
+        callback_on_step_end: Callback | None = None,
+        cfg_normalization: float | bool | None = None,
+        cfg_truncation: float | None = None,
+        max_sequence_length: int = 512,
+        sampler: str = "euler",
+    ) -> Result:
+        """Make pictures. Names and meanings are those of diffusers' `ZImagePipeline`; `seed` and `sampler` are more.
+
+        Args:
+            prompt: One or several; each is a batch row, and unequal lengths cost no padding.
+            negative_prompt: One for all or one each; without guidance it does nothing.
+            num_inference_steps, guidance_scale, width, height: The model's own defaults where left out. Guidance is the
+                g of v + g·(v − v_negative): 0 is none. Sizes are pixels, multiples of 16.
+            num_images_per_prompt: Picture i of a prompt has seed + i.
+            seed: Chosen at random when left out; `Result.seeds` has it.
+            generator, latents: The noise's source, or the noise itself, instead of a seed.
+            output_type: `pil`, `np`, `pt` or `latent`.
+            callback_on_step_end: Called after each step of each batch; what it returns as `latents` replaces them.
+            cfg_normalization: Limits ‖v‖ to so many times that of the positive branch. cfg_truncation: No guidance at
+                times t (1 is clean) beyond it.
+            max_sequence_length: Tokens that a prompt may have.
+            sampler: `euler` or `multistep`.
+
+        Raises:
+            InputError: A value is impossible, or two of them contradict each other.
+        """
+        pixels.check_output_type(output_type)
+        if sum(source is not None for source in (seed, generator, latents)) > 1:
+            raise InputError("seed, generator and latents each say what the noise is; give one of them")
+        prompts = as_prompts(prompt)
+        given = generator is not None or latents is not None
+        request = Request(
+            prompts=prompts,
+            negatives=as_negatives(negative_prompt, len(prompts)),
+            seed=None if given else random_seed() if seed is None else seed,
+            count=num_images_per_prompt,
+            settings=self.defaults.override(
+                steps=num_inference_steps, guidance=guidance_scale, width=width, height=height
+            ),
+            sampler=sampler,
+            norm_limit=float(cfg_normalization) if cfg_normalization else None,
+            truncation=cfg_truncation,
+            max_tokens=max_sequence_length,
+        )
+        noise = draw_noise(self.latent_shape(request), request.jobs, generator, latents)
+        on_step = ignore if callback_on_step_end is None else self._calling(callback_on_step_end, request)
+        batches = [made for _, made in self.sample(request, noise, on_step)]
+        seeds = [job.seed for job in request.jobs]
+        if output_type == "latent":
+            return Result(torch.cat(batches), seeds)
+        return Result(pixels.convert(torch.cat([self.decode(made) for made in batches]), output_type), seeds)
+
+    def latent_shape(self, request: Request) -> tuple[int, int, int]:
+        """Channels, rows and columns of the latents of one picture.
+
+        Raises:
+            InputError: The size is no multiple of what the model makes, or larger than its position tables.
+        """
+        config, down = self.transformer.config, self.autoencoder.downscale
+        side = down * config.patch_size
+        wanted = {"width": request.settings.width, "height": request.settings.height}
+        for (name, value), most in zip(wanted.items(), (config.axes_lens[2], config.axes_lens[1]), strict=True):
+            if value < side or value % side:
+                raise InputError(f"{name} is {value}; it must be a multiple of {side}")
+            if value > most * side:
+                raise InputError(f"{name} is {value}; this model goes up to {most * side}")
+        return config.in_channels, wanted["height"] // down, wanted["width"] // down
+
+    def sample(
+        self, request: Request, noise: Callable[[Job], Float[Tensor, "c h w"]], on_step: OnStep = ignore
+    ) -> Iterator[tuple[list[Job], Float[Tensor, "b c h w"]]]:
+        """The latents of a request, batch by batch in its order, each with its jobs."""
+        self.latent_shape(request)
+        refiner = CaptionRefiner(self.text, self.transformer, request.max_tokens)
+        size = self.batch_size(request)
+        jobs = request.jobs
+        for start in range(0, len(jobs), size):
+            batch = jobs[start : start + size]
+            x = torch.stack([noise(job) for job in batch]).to(self.device)
+            yield batch, self._integrate(request, batch, refiner, x, on_step).clone()
+
+    def batch_size(self, request: Request) -> int:
+        """Pictures that are sampled together; every result is the same, to rounding, whatever it is."""
+        branches = 2 if request.guided else 1
+        return max(1, BATCH_TOKENS // (self._tokens(request) * branches))
+
+    @torch.inference_mode()
+    def decode(self, latents: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 height width"]:
+        """Pictures in about [−1, 1], a few at a time, so that large ones do not need the memory of all."""
+        down = self.autoencoder.downscale
+        together = max(1, DECODED_PIXELS // (latents.shape[-1] * latents.shape[-2] * down**2))
+        return torch.cat([self.autoencoder.decode(part) for part in latents.split(together)]).clone()
+
+    def parameters(self, request: Request, job: Job) -> PictureParameters:
+        """How a picture of a request is made, for its file."""
+        settings = request.settings
+        return PictureParameters(
+            prompt=request.prompts[job.prompt],
+            negative_prompt=request.negatives[job.prompt],
+            seed=job.seed,
+            steps=settings.steps,
+            guidance=settings.guidance,
+            width=settings.width,
+            height=settings.height,
+            sampler=request.sampler,
+            model=self.name,
+            model_digest=self.digest,
+            version=mezzotint.__version__,
+        )
+
+    @torch.inference_mode()
+    def _integrate(
+        self, request: Request, jobs: list[Job], refiner: CaptionRefiner, x: Float[Tensor, "b c h w"], on_step: OnStep
+    ) -> Float[Tensor, "b c h w"]:
+        """Noise to latents."""
+        settings = request.settings
+        negatives = [request.negatives[job.prompt] for job in jobs] if request.guided else None
+        condition = refiner.condition([request.prompts[job.prompt] for job in jobs], negatives)
+        guidance = ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation)
+        sigmas = self.schedule(settings.steps, self._tokens(request))
+        return SAMPLERS[request.sampler](guidance.bind(self.transformer, condition), x, sigmas, on_step)
+
+    def _tokens(self, request: Request) -> int:
+        """Picture tokens of one picture."""
+        _, rows, columns = self.latent_shape(request)
+        return rows * columns // self.transformer.config.patch_size**2
+
+    def _calling(self, callback: Callback, request: Request) -> OnStep:
+        sigmas = self.schedule(request.settings.steps, self._tokens(request))
+
+        def on_step(step: int, x: Tensor) -> None:
+            changed = callback(self, step, sigmas[step] * 1000, {"latents": x})
+            if changed and (latents := changed.get("latents")) is not None:
+                x.copy_(latents)  # the sampler goes on from this very tensor
+
+        return on_step

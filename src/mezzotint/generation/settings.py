@@ -1,0 +1,71 @@
+"""Steps, guidance and size: what a model wants when nobody says otherwise, and what a caller chose."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mezzotint.errors import FileFormatError
+from mezzotint.models.bundle import read_json
+
+FILE = "mezzotint.json"
+TURBO_SHIFT = 3.0  # the scheduler's shift by which the distilled release is known
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """Steps, guidance (the strength g of `flow.guidance`, 0 is none), and the picture's size in pixels."""
+
+    steps: int
+    guidance: float
+    width: int
+    height: int
+
+    def override(
+        self, *, steps: int | None, guidance: float | None, width: int | None, height: int | None
+    ) -> "Settings":
+        """The same with what a caller chose."""
+        return Settings(
+            steps=self.steps if steps is None else steps,
+            guidance=self.guidance if guidance is None else guidance,
+            width=self.width if width is None else width,
+            height=self.height if height is None else height,
+        )
+
+
+TURBO = Settings(steps=8, guidance=0.0, width=1024, height=1024)
+BASE = Settings(steps=28, guidance=4.0, width=1024, height=1024)
+
+
+def read_defaults(model: Path) -> Settings:
+    """What `mezzotint.json` in a model folder says; without one, what its scheduler's shift says about the release.
+
+    Raises:
+        MissingFileError: There is neither.
+        FileFormatError: The file is broken, or a value is missing or impossible.
+    """
+    path = model / FILE
+    if not path.is_file():
+        scheduler = read_json(model / "scheduler" / "scheduler_config.json")
+        return TURBO if scheduler.get("shift") == TURBO_SHIFT else BASE
+    content = read_json(path)
+    return Settings(
+        steps=_count(path, content, "steps"),
+        guidance=_guidance(path, content),
+        width=_count(path, content, "width"),
+        height=_count(path, content, "height"),
+    )
+
+
+def _count(path: Path, content: Mapping[str, Any], name: str) -> int:
+    value = content.get(name)
+    if type(value) is not int or value < 1:
+        raise FileFormatError(f"{path}: {name} is {value!r}; it must be a whole number, 1 or more")
+    return value
+
+
+def _guidance(path: Path, content: Mapping[str, Any]) -> float:
+    value = content.get("guidance")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < float("inf"):
+        raise FileFormatError(f"{path}: guidance is {value!r}; it must be a number, 0 or more")
+    return float(value)

@@ -1,0 +1,21 @@
+"""S3-DiT, the single-stream diffusion transformer of Z-Image (arXiv 2511.22699): caption and picture in one sequence.
+
+`model.py` is the network, `geometry.py` where its tokens lie, `rotary.py` how they know it, `state_dict.py` the
+published names of its weights.
+"""
+
+from mezzotint.models.single_stream.config import MINI, Z_IMAGE_6B, SingleStreamConfig
+from mezzotint.models.single_stream.model import Captions, SingleStreamTransformer, init_weights
+from mezzotint.models.single_stream.state_dict import from_published, published_shapes, to_published
+
+__all__ = [
+    "MINI",
+    "Z_IMAGE_6B",
+    "Captions",
+    "SingleStreamConfig",
+    "SingleStreamTransformer",
+    "from_published",
+    "init_weights",
+    "published_shapes",
+    "to_published",
+]

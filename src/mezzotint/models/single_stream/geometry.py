@@ -1,0 +1,217 @@
+"""Where the tokens of a batch lie: unequal captions and pictures in one packed row, without padding to the longest.
+
+Each picture and each caption is lengthened to a multiple of 32 with learned pad tokens, because the published network
+was trained so (they are attended to like any other token). Beyond that nothing is padded: the sequences of a batch lie
+one after another, the equally long ones beside each other, and attention runs once for each such group.
+
+Everything here depends on sizes only, never on weights, time or content, and is kept for the next call.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate, groupby
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from mezzotint.errors import InputError
+from mezzotint.models.single_stream.config import SingleStreamConfig
+from mezzotint.models.single_stream.rotary import Rotary, RotaryTables
+
+PAD_MULTIPLE = 32
+
+Size = tuple[int, int]  # rows and columns of patches
+
+
+class Layout(NamedTuple):
+    """Packed sequences. Where all are equally long, axis s is the sequence; else s is 1 and n runs over all tokens.
+
+    Attributes:
+        groups: (sequences, tokens in each), in packed order.
+        rows: The sequence of each token, by which it picks its modulation; None where it is the index on axis s.
+            A network with clean reference pictures puts their tokens on rows of their own, at t = 1.
+    """
+
+    groups: tuple[tuple[int, int], ...]
+    rotary: Rotary
+    rows: Int[Tensor, "s n"] | None
+
+
+class Filling(NamedTuple):
+    """How packed tokens are made from embedded ones: which each takes, and which are learned pad tokens instead."""
+
+    source: Int[Tensor, "n"]
+    is_pad: Bool[Tensor, "n 1"]
+
+
+class CaptionGeometry(NamedTuple):
+    """The caption refiner's sequence. `restore` brings packed tokens back into the batch's order (None: they are)."""
+
+    layout: Layout
+    filling: Filling | None
+    restore: Int[Tensor, "n"] | None
+
+
+class BatchGeometry(NamedTuple):
+    """The picture refiner's sequence and the joint one.
+
+    Attributes:
+        join: For each joint token its index in [packed picture tokens, caption tokens].
+        patches: For each patch of the batch, in its order, its index among the joint tokens.
+        patch_rows: The picture of each patch; None where all have as many patches.
+    """
+
+    picture: Layout
+    filling: Filling | None
+    joint: Layout
+    join: Int[Tensor, "n"]
+    patches: Int[Tensor, "p"]
+    patch_rows: Int[Tensor, "1 p"] | None
+
+
+def padded(length: int) -> int:
+    """The length with the learned pad tokens."""
+    return length + -length % PAD_MULTIPLE
+
+
+@torch.compiler.disable
+@lru_cache(maxsize=256)
+@torch.inference_mode(False)  # what is kept may be asked for again by a training step
+def caption_geometry(config: SingleStreamConfig, lengths: tuple[int, ...], device: torch.device) -> CaptionGeometry:
+    """The geometry of captions with these numbers of tokens (before padding).
+
+    Raises:
+        InputError: A caption is empty or longer than the position table.
+    """
+    if min(lengths) < 1:
+        raise InputError(f"caption {lengths.index(min(lengths))} has no tokens, at least one is needed")
+    full = [padded(length) for length in lengths]
+    order = _by_length(full)
+    positions = [_caption_positions(length) for length in full]
+    _check_positions(config, positions)
+    layout = _layout(config, order, positions, device)
+    inverse = [order.index(i) for i in range(len(full))]
+    restore = None if inverse == order == sorted(order) else _gather(inverse, [full[i] for i in order]).to(device)
+    return CaptionGeometry(layout, _filling(lengths, order, device), restore)
+
+
+@torch.compiler.disable
+@lru_cache(maxsize=256)
+@torch.inference_mode(False)
+def batch_geometry(
+    config: SingleStreamConfig, sizes: tuple[Size, ...], captions: tuple[int, ...], device: torch.device
+) -> BatchGeometry:
+    """The geometry of pictures of these sizes, each with its caption of so many tokens (after padding).
+
+    Raises:
+        InputError: A picture or a caption is larger than the position table.
+    """
+    patches = [rows * columns for rows, columns in sizes]
+    pictures = [padded(count) for count in patches]
+    picture_positions = [_picture_positions(size, caption + 1) for size, caption in zip(sizes, captions, strict=True)]
+    joint_positions = [
+        torch.cat([picture, _caption_positions(caption)])
+        for picture, caption in zip(picture_positions, captions, strict=True)
+    ]
+    _check_positions(config, joint_positions)
+    picture_order, joint_order = _by_length(pictures), _by_length([len(ids) for ids in joint_positions])
+
+    # Which tokens of [packed pictures, captions] follow each other in the joint sequence.
+    picture_starts = _starts(pictures, picture_order)
+    caption_starts = [sum(pictures) + start for start in _starts(captions, range(len(captions)))]
+    join = [
+        torch.cat([_run(picture_starts[i], pictures[i]), _run(caption_starts[i], captions[i])]) for i in joint_order
+    ]
+    joint_starts = _starts([len(ids) for ids in joint_positions], joint_order)
+    patch_rows = None if len(set(patches)) == 1 else _row_of_each(patches, range(len(patches)))[None].to(device)
+    return BatchGeometry(
+        picture=_layout(config, picture_order, picture_positions, device),
+        filling=_filling(patches, picture_order, device),
+        joint=_layout(config, joint_order, joint_positions, device),
+        join=torch.cat(join).to(device),
+        patches=torch.cat([_run(start, count) for start, count in zip(joint_starts, patches, strict=True)]).to(device),
+        patch_rows=patch_rows,
+    )
+
+
+@lru_cache(maxsize=8)
+@torch.inference_mode(False)
+def _rotary_tables(config: SingleStreamConfig) -> RotaryTables:
+    return RotaryTables(config)
+
+
+def _layout(
+    config: SingleStreamConfig, order: Sequence[int], positions: Sequence[Int[Tensor, "n 3"]], device: torch.device
+) -> Layout:
+    """Sequences with these token positions, packed in this order."""
+    lengths = [len(positions[i]) for i in order]
+    groups = tuple((len(list(run)), length) for length, run in groupby(lengths))
+    count = len(order) if len(groups) == 1 else 1
+    cos, sin = _rotary_tables(config).at(torch.cat([positions[i] for i in order]))
+    rotary = Rotary(*(table.view(count, -1, 1, 1, table.shape[-1]).to(device) for table in (cos, sin)))
+    rows = None if len(groups) == 1 else _row_of_each([len(p) for p in positions], order)[None].to(device)
+    return Layout(groups, rotary, rows)
+
+
+def _filling(lengths: Sequence[int], order: Sequence[int], device: torch.device) -> Filling | None:
+    """From tokens without pads in the batch's order to packed ones with pads; None where that is the same."""
+    if list(order) == sorted(order) and all(length == padded(length) for length in lengths):
+        return None
+    starts = _starts(lengths, range(len(lengths)))
+    places = [torch.arange(padded(lengths[i])) for i in order]
+    source = [starts[i] + place.clamp(max=lengths[i] - 1) for i, place in zip(order, places, strict=True)]
+    is_pad = [place >= lengths[i] for i, place in zip(order, places, strict=True)]
+    return Filling(torch.cat(source).to(device), torch.cat(is_pad)[:, None].to(device))
+
+
+def _by_length(lengths: Sequence[int]) -> list[int]:
+    """An order in which equal lengths are neighbours; the batch's own where all are equal."""
+    return sorted(range(len(lengths)), key=lengths.__getitem__)
+
+
+def _starts(lengths: Sequence[int], order: Sequence[int]) -> list[int]:
+    """Where each sequence begins when they are packed in this order."""
+    ends = accumulate((lengths[i] for i in order), initial=0)
+    starts = dict(zip(order, ends, strict=False))
+    return [starts[i] for i in range(len(lengths))]
+
+
+def _run(start: int, length: int) -> Int[Tensor, "n"]:
+    return torch.arange(start, start + length)
+
+
+def _gather(order: Sequence[int], lengths: Sequence[int]) -> Int[Tensor, "n"]:
+    """Token indices that bring packed sequences of these lengths into another order."""
+    starts = _starts(lengths, range(len(lengths)))
+    return torch.cat([_run(starts[i], lengths[i]) for i in order])
+
+
+def _row_of_each(lengths: Sequence[int], order: Sequence[int]) -> Int[Tensor, "n"]:
+    return torch.repeat_interleave(torch.tensor(order), torch.tensor([lengths[i] for i in order]))
+
+
+def _caption_positions(length: int) -> Int[Tensor, "n 3"]:
+    """(1 + i, 0, 0), counting on through the pads."""
+    positions = torch.zeros(length, 3, dtype=torch.long)
+    positions[:, 0] = _run(1, length)
+    return positions
+
+
+def _picture_positions(size: Size, order: int) -> Int[Tensor, "n 3"]:
+    """(order, row, column) of each patch; (0, 0, 0) for the pads."""
+    rows, columns = size
+    positions = torch.zeros(padded(rows * columns), 3, dtype=torch.long)
+    positions[: rows * columns] = torch.cartesian_prod(torch.tensor([order]), torch.arange(rows), torch.arange(columns))
+    return positions
+
+
+def _check_positions(config: SingleStreamConfig, positions: Sequence[Int[Tensor, "n 3"]]) -> None:
+    for ids in positions:
+        for axis, last, length in zip(("order", "row", "column"), ids.amax(0).tolist(), config.axes_lens, strict=True):
+            if last >= length:
+                raise InputError(
+                    f"position {last} on the {axis} axis is beyond this model's {length}: "
+                    f"a shorter prompt or a smaller picture would do"
+                )

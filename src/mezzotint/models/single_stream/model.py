@@ -1,0 +1,360 @@
+"""S3-DiT: one transformer over a picture's patches and its caption's tokens together (Z-Image report, section 4).
+
+    picture ─ patches ─ embed ─ noise refiner ──┐
+                                                ├─ [picture, caption] ─ layers ─ final layer ─ velocity of each patch
+    caption ─ features ─ embed ─ context refiner┘
+    time ─ embed ─ one matrix product ─ gains of every RMSNorm of every block
+
+Tokens are packed as `geometry.py` describes, "s n d": all matrices and norms see real tokens and the published pads
+only. What depends on the caption alone (`refine_captions`) runs once for all steps of a picture.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from mezzotint.errors import InputError
+from mezzotint.models.single_stream.config import SingleStreamConfig
+from mezzotint.models.single_stream.geometry import (
+    BatchGeometry,
+    Filling,
+    Layout,
+    batch_geometry,
+    caption_geometry,
+    padded,
+)
+from mezzotint.models.single_stream.rotary import Rotary, rotate
+
+FREQUENCIES = 128  # of the time embedding, times two for cosine and sine
+TIME_HIDDEN = 1024
+QK_NORM_EPS = 1e-5
+FINAL_NORM_EPS = 1e-6
+
+
+@dataclass(frozen=True)
+class Captions:
+    """Captions after the context refiner, one after another: what the layers need of them at every step.
+
+    Attributes:
+        tokens: All tokens, in the batch's order, pads included. lengths: Tokens of each caption.
+    """
+
+    tokens: Float[Tensor, "n d"]
+    lengths: tuple[int, ...]
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def select(self, indices: Sequence[int]) -> "Captions":
+        """Some of them, in this order; an index may come twice."""
+        parts = self.tokens.split(self.lengths)
+        return Captions(torch.cat([parts[i] for i in indices]), tuple(self.lengths[i] for i in indices))
+
+    @staticmethod
+    def concat(captions: Sequence["Captions"]) -> "Captions":
+        """One batch after another."""
+        lengths = tuple(length for one in captions for length in one.lengths)
+        return Captions(torch.cat([one.tokens for one in captions]), lengths)
+
+
+def inverse_rms(x: Float[Tensor, "*n d"], eps: float) -> Float[Tensor, "*n 1"]:
+    """1 / √(mean(x²) + eps), the factor of RMSNorm (Zhang & Sennrich 2019); the sum of squares is taken in fp32."""
+    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+    return torch.rsqrt(norm.square() / x.shape[-1] + eps).to(x.dtype)
+
+
+class Attention(nn.Module):
+    """Self-attention within each sequence; queries and keys are normalised per head, then turned by their position."""
+
+    def __init__(self, config: SingleStreamConfig) -> None:
+        super().__init__()
+        self.n_heads = config.n_heads
+        self.qkv = nn.Linear(config.dim, 3 * config.dim, bias=False)
+        self.out = nn.Linear(config.dim, config.dim, bias=False)
+        self.norm_q = nn.Parameter(torch.ones(config.head_dim))
+        self.norm_k = nn.Parameter(torch.ones(config.head_dim))
+
+    def forward(
+        self, x: Float[Tensor, "s n d"], rotary: Rotary, groups: tuple[tuple[int, int], ...]
+    ) -> Float[Tensor, "s n d"]:
+        qkv = rearrange(self.qkv(x), "s n (kind head e) -> s n kind head e", kind=3, head=self.n_heads)
+        qk, v = qkv[:, :, :2], qkv[:, :, 2]
+        norm = torch.stack([self.norm_q, self.norm_k])[:, None]
+        q, k = rotate(qk * inverse_rms(qk, QK_NORM_EPS) * norm, rotary).unbind(2)
+        return self.out(rearrange(attend(q, k, v, groups), "s n head e -> s n (head e)"))
+
+
+def attend(
+    q: Float[Tensor, "s n head e"],
+    k: Float[Tensor, "s n head e"],
+    v: Float[Tensor, "s n head e"],
+    groups: tuple[tuple[int, int], ...],
+) -> Float[Tensor, "s n head e"]:
+    """Softmax attention within each sequence: one call for each group of equally long ones."""
+    if len(groups) == 1:
+        return _attend_equal(q, k, v)
+    sizes = [count * length for count, length in groups]
+    parts = zip(*(x[0].split(sizes) for x in (q, k, v)), strict=True)
+    mixed = [
+        _attend_equal(*(rearrange(x, "(s n) head e -> s n head e", s=count) for x in qkv)).flatten(0, 1)
+        for (count, _), qkv in zip(groups, parts, strict=True)
+    ]
+    return torch.cat(mixed)[None]
+
+
+def _attend_equal(
+    q: Float[Tensor, "s n head e"], k: Float[Tensor, "s n head e"], v: Float[Tensor, "s n head e"]
+) -> Float[Tensor, "s n head e"]:
+    return F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
+
+
+class FeedForward(nn.Module):
+    """SwiGLU (Shazeer 2020): w2(silu(w1 x) · w3 x), with w1 and w3 as one matrix."""
+
+    def __init__(self, config: SingleStreamConfig) -> None:
+        super().__init__()
+        self.w13 = nn.Linear(config.dim, 2 * config.hidden_dim, bias=False)
+        self.w2 = nn.Linear(config.hidden_dim, config.dim, bias=False)
+
+    def forward(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
+        gate, value = self.w13(x).chunk(2, dim=-1)
+        return self.w2(F.silu(gate) * value)
+
+
+class Block(nn.Module):
+    """Attention and SwiGLU, each between two RMSNorms ("sandwich").
+
+    A norm's weight and the modulation by time both scale channels, so they are multiplied beforehand and a block is
+    handed the four products, its gains: into attention, out of it, into the feed-forward layer, out of it.
+    """
+
+    def __init__(self, config: SingleStreamConfig) -> None:
+        super().__init__()
+        self.eps = config.norm_eps
+        self.attention = Attention(config)
+        self.feed_forward = FeedForward(config)
+        self.attention_norm_in = nn.Parameter(torch.ones(config.dim))
+        self.attention_norm_out = nn.Parameter(torch.ones(config.dim))
+        self.feed_forward_norm_in = nn.Parameter(torch.ones(config.dim))
+        self.feed_forward_norm_out = nn.Parameter(torch.ones(config.dim))
+
+    @property
+    def norms(self) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """The weights of the four RMSNorms, in the order of the gains."""
+        return (
+            self.attention_norm_in,
+            self.attention_norm_out,
+            self.feed_forward_norm_in,
+            self.feed_forward_norm_out,
+        )
+
+    def forward(
+        self,
+        x: Float[Tensor, "s n d"],
+        gains: Float[Tensor, "#s #n 4 d"],
+        rotary: Rotary,
+        groups: tuple[tuple[int, int], ...],
+    ) -> Float[Tensor, "s n d"]:
+        attention_in, attention_out, feed_forward_in, feed_forward_out = gains.unbind(2)
+        y = self.attention(x * inverse_rms(x, self.eps) * attention_in, rotary, groups)
+        x = torch.addcmul(x, y * inverse_rms(y, self.eps), attention_out)
+        y = self.feed_forward(x * inverse_rms(x, self.eps) * feed_forward_in)
+        return torch.addcmul(x, y * inverse_rms(y, self.eps), feed_forward_out)
+
+
+class TimeEmbedding(nn.Module):
+    """cat[cos, sin] of t · t_scale at 128 frequencies from 1 down to 1e-4, through two layers."""
+
+    def __init__(self, config: SingleStreamConfig) -> None:
+        super().__init__()
+        self.t_scale = config.t_scale
+        self.hidden = nn.Linear(2 * FREQUENCIES, TIME_HIDDEN)
+        self.out = nn.Linear(TIME_HIDDEN, config.time_dim)
+
+    def forward(self, t: Float[Tensor, "m"]) -> Float[Tensor, "m time"]:
+        steps = torch.arange(FREQUENCIES, dtype=torch.float32, device=t.device)
+        frequencies = torch.exp(-math.log(10_000.0) * steps / FREQUENCIES)
+        angles = self.t_scale * t.float()[:, None] * frequencies
+        waves = torch.cat([angles.cos(), angles.sin()], dim=1)
+        return self.out(F.silu(self.hidden(waves.to(self.hidden.weight.dtype))))
+
+
+class SingleStreamTransformer(nn.Module):
+    """The network: velocity = clean − noise of latents at time t (0 noise, 1 clean), under captions.
+
+    `noise_refiner`, `context_refiner` and `layers` hold equal blocks: wrap or compile them from outside.
+    """
+
+    def __init__(self, config: SingleStreamConfig) -> None:
+        super().__init__()
+        if config.siglip_feat_dim is not None:
+            raise InputError("siglip_feat_dim is set: networks with a vision tower for editing are not supported yet")
+        self.config = config
+        dim = config.dim
+        self.patch_embedding = nn.Linear(config.patch_dim, dim)
+        self.picture_pad = nn.Parameter(torch.zeros(dim))
+        self.caption_norm = nn.RMSNorm(config.cap_feat_dim, eps=config.norm_eps)
+        self.caption_embedding = nn.Linear(config.cap_feat_dim, dim)
+        self.caption_pad = nn.Parameter(torch.zeros(dim))
+        self.time_embedding = TimeEmbedding(config)
+        self.modulation = nn.Linear(config.time_dim, (config.n_refiner_layers + config.n_layers) * 4 * dim)
+        self.noise_refiner = nn.ModuleList(Block(config) for _ in range(config.n_refiner_layers))
+        self.context_refiner = nn.ModuleList(Block(config) for _ in range(config.n_refiner_layers))
+        self.layers = nn.ModuleList(Block(config) for _ in range(config.n_layers))
+        self.final_modulation = nn.Linear(config.time_dim, dim)
+        self.final_layer = nn.Linear(dim, config.patch_dim)
+
+    @property
+    def blocks(self) -> list[Block]:
+        """All blocks in the order of their running."""
+        return [*self.context_refiner, *self.noise_refiner, *self.layers]  # type: ignore[list-item]
+
+    def refine_captions(self, features: Sequence[Float[Tensor, "_ cap_feat_dim"]]) -> Captions:
+        """Embed captions and let each one's tokens attend to each other; good for every step of a run.
+
+        Raises:
+            InputError: A caption is empty or too long.
+        """
+        lengths = tuple(len(feature) for feature in features)
+        geometry = caption_geometry(self.config, lengths, features[0].device)
+        packed = torch.cat(list(features)).to(self.caption_embedding.weight.dtype)
+        x = fill(self.caption_embedding(self.caption_norm(packed)), self.caption_pad, geometry.filling)
+        gains = norm_weights([*self.context_refiner])[:, None]  # a caption does not know the time
+        x = self._run(self.context_refiner, x, gains, geometry.layout).flatten(0, 1)
+        tokens = x if geometry.restore is None else x.index_select(0, geometry.restore)
+        return Captions(tokens, tuple(padded(length) for length in lengths))
+
+    def forward(
+        self,
+        latents: Float[Tensor, "b c h w"] | Sequence[Float[Tensor, "c _ _"]],
+        t: Float[Tensor, "#b"],
+        captions: Captions,
+    ) -> Float[Tensor, "b c h w"] | list[Float[Tensor, "c _ _"]]:
+        """The velocity of each picture, in the form and dtype of `latents`: one tensor, or a list of unequal sizes.
+
+        `t` holds one time for each picture, or one for all.
+
+        Raises:
+            InputError: Sizes that are no multiples of the patch, numbers that do not fit, or too large a picture.
+        """
+        p = self.config.patch_size
+        sizes = tuple((picture.shape[1] // p, picture.shape[2] // p) for picture in latents)
+        self._check(latents, t, captions)
+        geometry = batch_geometry(self.config, sizes, captions.lengths, captions.tokens.device)
+        if isinstance(latents, Tensor):
+            velocity = self.evaluate(patchify(latents, p), t, captions.tokens, geometry)
+            return unpatchify(velocity, sizes[0], p).to(latents.dtype)
+        patches = torch.cat([patchify(picture[None], p) for picture in latents])
+        velocities = self.evaluate(patches, t, captions.tokens, geometry).split([rows * cols for rows, cols in sizes])
+        return [unpatchify(v, size, p)[0].to(latents[0].dtype) for v, size in zip(velocities, sizes, strict=True)]
+
+    def evaluate(
+        self,
+        patches: Float[Tensor, "p patch"],
+        t: Float[Tensor, "#b"],
+        captions: Float[Tensor, "n d"],
+        geometry: BatchGeometry,
+    ) -> Float[Tensor, "p patch"]:
+        """The network on packed patches of all pictures: all of it that is worth compiling."""
+        time = self.time_embedding(t)
+        refiner_gains, layer_gains = self._gains(time).split([len(self.noise_refiner), len(self.layers)])
+        x = self.patch_embedding(patches.to(self.patch_embedding.weight.dtype))
+        x = self._run(self.noise_refiner, fill(x, self.picture_pad, geometry.filling), refiner_gains, geometry.picture)
+        x = torch.cat([x.flatten(0, 1), captions]).index_select(0, geometry.join)
+        x = self._run(self.layers, x, layer_gains, geometry.joint)
+        x = x.flatten(0, 1).index_select(0, geometry.patches)
+        return self._finish(x, time, geometry.patch_rows)
+
+    def _run(
+        self, blocks: nn.ModuleList, x: Float[Tensor, "n d"], gains: Float[Tensor, "layer m 4 d"], layout: Layout
+    ) -> Float[Tensor, "s n d"]:
+        """Packed tokens through a stack of blocks."""
+        x = x.unflatten(0, layout.rotary.cos.shape[:2])
+        rotary = Rotary(*(table.to(x.dtype) for table in layout.rotary))
+        for block, gain in zip(blocks, gains.unbind(), strict=True):
+            x = block(x, spread(gain, layout.rows), rotary, layout.groups)
+        return x
+
+    def _gains(self, time: Float[Tensor, "m time"]) -> Float[Tensor, "layer m 4 d"]:
+        """Norm weight · (1 + scale) into a layer, norm weight · tanh(gate) out of it, for all blocks at once."""
+        blocks = [*self.noise_refiner, *self.layers]
+        modulation = rearrange(
+            self.modulation(time).float(),
+            "m (layer part two d) -> two layer m part d",
+            layer=len(blocks),
+            part=2,
+            two=2,
+        )
+        scale, gate = modulation
+        modulation = torch.stack([1.0 + scale, gate.tanh()], dim=3).flatten(2, 3)
+        return (norm_weights(blocks)[:, None] * modulation).to(time.dtype)
+
+    def _finish(
+        self, x: Float[Tensor, "p d"], time: Float[Tensor, "m time"], rows: Int[Tensor, "1 p"] | None
+    ) -> Float[Tensor, "p patch"]:
+        """LayerNorm, scaled by time, to the velocity of each patch."""
+        gain = spread(1.0 + self.final_modulation(F.silu(time)), rows)
+        x = F.layer_norm(x.view(*(gain.shape[:1]), -1, x.shape[-1]), x.shape[-1:], eps=FINAL_NORM_EPS)
+        return self.final_layer(x * gain).flatten(0, 1)
+
+    def _check(self, latents: Tensor | Sequence[Tensor], t: Tensor, captions: Captions) -> None:
+        """Refuse what does not fit together."""
+        p, channels = self.config.patch_size, self.config.in_channels
+        for picture in latents:
+            if picture.shape[0] != channels or picture.shape[1] % p or picture.shape[2] % p:
+                raise InputError(
+                    f"latents of shape {tuple(picture.shape)}: {channels} channels and sides in multiples of {p} fit"
+                )
+        if len(captions) != len(latents) or len(t) not in (1, len(latents)):
+            raise InputError(f"{len(latents)} latents need as many captions and times, not {len(captions)}, {len(t)}")
+
+
+def norm_weights(blocks: Sequence[nn.Module]) -> Float[Tensor, "layer 4 d"]:
+    """The weights of all blocks' RMSNorms, in the order of the gains."""
+    return torch.stack([norm for block in blocks for norm in block.norms]).unflatten(0, (len(blocks), 4))
+
+
+def spread(per_row: Float[Tensor, "m *k d"], rows: Int[Tensor, "s n"] | None) -> Float[Tensor, "#s #n *k d"]:
+    """What each row holds, to its tokens: by broadcasting where one row serves a whole sequence or all of them."""
+    return per_row[:, None] if rows is None or len(per_row) == 1 else per_row[rows]
+
+
+def fill(x: Float[Tensor, "p d"], pad: Float[Tensor, "d"], filling: Filling | None) -> Float[Tensor, "n d"]:
+    """Embedded tokens in packed order, with the learned token at the pads."""
+    return x if filling is None else torch.where(filling.is_pad, pad, x.index_select(0, filling.source))
+
+
+def patchify(latents: Float[Tensor, "b c h w"], p: int) -> Float[Tensor, "n patch"]:
+    """Pictures to patches, row by row; in a patch the channel runs fastest."""
+    return rearrange(latents, "b c (h p) (w q) -> (b h w) (p q c)", p=p, q=p)
+
+
+def unpatchify(patches: Float[Tensor, "n patch"], size: tuple[int, int], p: int) -> Float[Tensor, "b c h w"]:
+    """The way back, for pictures of one size in patches."""
+    h, w = size
+    return rearrange(patches, "(b h w) (p q c) -> b c (h p) (w q)", h=h, w=w, p=p, q=p)
+
+
+@torch.no_grad()
+def init_weights(model: SingleStreamTransformer, generator: torch.Generator) -> None:
+    """Weights to train from: every block begins as the identity and the velocity as zero.
+
+    Matrices are normal with variance 1 / fan-in, drawn in fp32 on the generator's device (the CPU, so that every
+    device begins alike); modulations and the final layer are zero (adaLN-Zero, Peebles & Xie 2023).
+    """
+    for name, parameter in model.named_parameters():
+        if "norm" in name:
+            parameter.fill_(1.0)
+        elif name.endswith("bias") or name.startswith(("modulation", "final")):
+            parameter.zero_()
+        elif name.endswith("_pad"):
+            parameter.copy_(0.02 * torch.randn(parameter.shape, generator=generator, device=generator.device))
+        else:
+            draw = torch.randn(parameter.shape, generator=generator, device=generator.device)
+            parameter.copy_(draw * parameter.shape[-1] ** -0.5)

@@ -1,0 +1,1 @@
+"""Frozen judges and towers: what looks at a picture and says something about it."""

@@ -1,0 +1,14 @@
+"""Complete configurations by name; a recipe with its data is a run."""
+
+from collections.abc import Callable
+
+from mezzotint.recipes.mini import mini_base, mini_vae
+from mezzotint.recipes.recipe import Recipe
+from mezzotint.recipes.tiny import tiny_base, tiny_vae
+
+RECIPES: dict[str, Callable[[], Recipe]] = {
+    "mini-vae": mini_vae,
+    "mini-base": mini_base,
+    "tiny-vae": tiny_vae,
+    "tiny-base": tiny_base,
+}

@@ -1,0 +1,87 @@
+"""The mini's recipes: a whole small Z-Image, for two processor cores and a few hours."""
+
+import torch
+
+from mezzotint.data.loader import CaptionWeights
+from mezzotint.data.picture_batches import Framing
+from mezzotint.flow.times import LogitNormal, ResolutionShifted
+from mezzotint.generation.settings import Settings
+from mezzotint.models import autoencoder, single_stream
+from mezzotint.recipes.autoencoder import AutoencoderRecipe, PerceptualPlan
+from mezzotint.recipes.recipe import Plan
+from mezzotint.recipes.transformer import TransformerRecipe
+from mezzotint.training.optimizers import AdamW, Muon
+
+PROMPTS = (
+    "a red apple",
+    "a cat face",
+    "一朵向日葵",
+    "a yellow school bus",
+    "a slice of pizza, 3D rendering",
+    "a penguin on a light blue background",
+    "一座火山",
+    "an alarm clock, flat drawing",
+    "a snowman",
+)
+
+
+def mini_vae() -> AutoencoderRecipe:
+    return AutoencoderRecipe(
+        autoencoder=autoencoder.MINI,
+        plan=Plan(
+            steps=6_000,
+            batch=8,
+            optimizer=Muon(
+                rest=AdamW(lr=4e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.0, rates={}),
+                matrices=("encoder", "decoder"),
+                momentum=0.95,
+            ),
+            warmup=50,
+            cooldown=0.3,
+            clip=1.0,
+            average=0.999,
+            log_every=50,
+            validate_every=500,
+            sample_every=1000,
+            checkpoint_every=500,
+            keep_checkpoints=2,
+        ),
+        framing=Framing(size=128, scales=(0.5, 1.5), colours=0.5, crop=64),
+        validation_framing=Framing(size=128, scales=(1.0, 1.0), colours=0.0),
+        square_weight=2.0,
+        kl_weight=1e-3,
+        perceptual=PerceptualPlan(stages=3, weight=0.3, pictures=4),
+        validation_batches=16,
+        shown=8,
+        measured_batches=64,
+        dtype=torch.float32,
+    )
+
+
+def mini_base() -> TransformerRecipe:
+    return TransformerRecipe(
+        transformer=single_stream.MINI,
+        plan=Plan(
+            steps=40_000,
+            batch=48,
+            optimizer=AdamW(lr=1e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01, rates={}),
+            warmup=300,
+            cooldown=0.2,
+            clip=1.0,
+            average=0.999,
+            log_every=50,
+            validate_every=1000,
+            sample_every=1000,
+            checkpoint_every=500,
+            keep_checkpoints=2,
+        ),
+        tokens_per_sample=96,  # 8 × 8 patches of a picture of 128 pixels, and a caption of up to 32 tokens
+        times=ResolutionShifted(times=LogitNormal(mean=0.0, std=1.0), reference_tokens=64),
+        caption_dropout=0.1,
+        captions=CaptionWeights(),
+        validation_batches=8,
+        prompts=PROMPTS,
+        shift=3.0,
+        defaults=Settings(steps=28, guidance=3.5, width=128, height=128),
+        dtype=torch.bfloat16,
+    )

@@ -1,0 +1,50 @@
+"""The mini's recipes in a size for tests: seconds on one core, for the path and not for the pictures."""
+
+from dataclasses import replace
+
+from mezzotint.data.picture_batches import Framing
+from mezzotint.generation.settings import Settings
+from mezzotint.recipes.autoencoder import AutoencoderRecipe
+from mezzotint.recipes.mini import mini_base, mini_vae
+from mezzotint.recipes.recipe import Plan
+from mezzotint.recipes.transformer import TransformerRecipe
+
+
+def tiny_plan(plan: Plan) -> Plan:
+    return replace(
+        plan,
+        steps=6,
+        batch=2,
+        warmup=2,
+        log_every=2,
+        validate_every=3,
+        sample_every=3,
+        checkpoint_every=3,
+    )
+
+
+def tiny_vae() -> AutoencoderRecipe:
+    recipe = mini_vae()
+    return replace(
+        recipe,
+        autoencoder=replace(recipe.autoencoder, block_out_channels=(4, 8, 8, 8), norm_num_groups=2),
+        plan=tiny_plan(recipe.plan),
+        framing=Framing(size=64, scales=(0.5, 1.5), colours=0.5, crop=32),
+        validation_framing=Framing(size=64, scales=(1.0, 1.0), colours=0.0),
+        perceptual=None,
+        validation_batches=1,
+        shown=2,
+        measured_batches=2,
+    )
+
+
+def tiny_base() -> TransformerRecipe:
+    recipe = mini_base()
+    return replace(
+        recipe,
+        transformer=replace(recipe.transformer, dim=64, n_heads=1, n_layers=2, n_refiner_layers=1, cap_feat_dim=32),
+        plan=tiny_plan(recipe.plan),
+        validation_batches=1,
+        prompts=recipe.prompts[:2],
+        defaults=Settings(steps=2, guidance=1.0, width=32, height=32),
+    )

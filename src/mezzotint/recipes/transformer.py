@@ -1,0 +1,140 @@
+"""Training the transformer on an encoded corpus, ending as a whole model folder."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from mezzotint.data.loader import CaptionWeights, LatentBatch, LatentBatches
+from mezzotint.data.shards import LatentShards
+from mezzotint.errors import InputError
+from mezzotint.flow.guidance import ClassifierFree
+from mezzotint.flow.samplers import euler
+from mezzotint.flow.schedules import static_shift
+from mezzotint.flow.times import TimeSampler
+from mezzotint.generation.conditioning import CaptionRefiner
+from mezzotint.generation.loading import load_autoencoder
+from mezzotint.generation.settings import Settings
+from mezzotint.models.bundle import find_model
+from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, init_weights
+from mezzotint.models.text import TextTower
+from mezzotint.recipes.export import copy_towers, write_pipeline, write_transformer
+from mezzotint.recipes.recipe import Plan, Run, RunOptions, check_data
+from mezzotint.runtime.seeds import Seeds, picture_noise
+from mezzotint.training.flops import single_stream_flops
+from mezzotint.training.objectives.flow import FlowMatching
+from mezzotint.training.state import TrainState
+from mezzotint.training.trainer import Probes
+from mezzotint.training.wrapping import compile_blocks, recompute_activations
+
+
+@dataclass(frozen=True, kw_only=True)
+class TransformerRecipe:
+    """Flow matching on latents and caption features.
+
+    Attributes:
+        plan: Its batch is in samples of `tokens_per_sample` tokens; the batches are cut by tokens.
+        captions: How often a language or a kind of caption is drawn.
+        validation_batches: Of the split "val".
+        prompts: Of the sample sheet; their noise has the seeds 0, 1, ….
+        shift: Of the exported scheduler. defaults: How the exported model is run when nobody says otherwise.
+        dtype: Of the exported weights.
+    """
+
+    transformer: SingleStreamConfig
+    plan: Plan
+    tokens_per_sample: int
+    times: TimeSampler
+    caption_dropout: float
+    captions: CaptionWeights
+    validation_batches: int
+    prompts: tuple[str, ...]
+    shift: float
+    defaults: Settings
+    dtype: torch.dtype
+
+    def prepare(self, options: RunOptions) -> Run:
+        plan = self.plan.under(options)
+        check_data(options.data, "mezzotint encode")
+        model = find_model(options.model_name("with the autoencoder and the text tower that encoded the data"))
+        shards = LatentShards(options.data)
+        shards.require_models(model)
+        self._check_fit(shards)
+        batches, validation = self._batches(shards, plan, options.seed)
+        objective = FlowMatching(
+            times=self.times,
+            caption_dropout=self.caption_dropout,
+            empty_caption=shards.empty_caption,
+            patch_size=self.transformer.patch_size,
+        )
+        state = plan.state(self._network(options), options)
+        seeds = Seeds(options.seed)
+        return Run(
+            config=plan.fit_config(options),
+            state=state,
+            objective=objective,
+            batches=batches,
+            probes=Probes(
+                validate=lambda state: objective.validate(state, validation, seeds),
+                sample=self._sampler(model, options),
+                flops=self._flops,
+            ),
+            export=lambda folder: self._export(state, model, folder),
+        )
+
+    def _check_fit(self, shards: LatentShards) -> None:
+        wanted = (self.transformer.in_channels, self.transformer.cap_feat_dim)
+        found = (shards.manifest.encoding.channels, shards.manifest.encoding.caption_dim)
+        if found != wanted:
+            raise InputError(
+                f"{shards.folder} holds latents of {found[0]} channels and captions {found[1]} wide, "
+                f"this recipe needs {wanted[0]} and {wanted[1]}"
+            )
+
+    def _batches(self, shards: LatentShards, plan: Plan, seed: int) -> tuple[LatentBatches, list[LatentBatch]]:
+        """Training batches, and validation batches that are the same for every run."""
+        budget, patch_size = plan.batch * self.tokens_per_sample, self.transformer.patch_size
+        batches = LatentBatches(shards, token_budget=budget, seed=seed, patch_size=patch_size, weights=self.captions)
+        held_out = LatentBatches(
+            shards, token_budget=budget, seed=0, patch_size=patch_size, split="val", weights=self.captions
+        )
+        return batches, list(islice(held_out.epoch(), self.validation_batches))
+
+    def _network(self, options: RunOptions) -> SingleStreamTransformer:
+        network = SingleStreamTransformer(self.transformer)
+        init_weights(network, Seeds(options.seed).generator("weights"))
+        if options.recompute:
+            recompute_activations(network.blocks)
+        if options.compile:
+            compile_blocks(network.blocks)
+        return network
+
+    def _flops(self, batch: LatentBatch) -> float:
+        height, width = batch.latents.shape[-2:]
+        patches = height * width // self.transformer.patch_size**2
+        return single_stream_flops(self.transformer, patches, [len(caption) for caption in batch.captions])
+
+    def _sampler(self, model: Path, options: RunOptions) -> Callable[[TrainState], Tensor]:
+        autoencoder = load_autoencoder(model / "vae", options.dtype).to(options.device)
+        text = TextTower.from_folder(model, options.dtype).to(options.device)
+        down, chosen = autoencoder.downscale, self.defaults
+        shape = (1, self.transformer.in_channels, chosen.height // down, chosen.width // down)
+        noise = torch.cat([picture_noise(seed, shape) for seed in range(len(self.prompts))]).to(options.device)
+        sigmas, guidance = static_shift(chosen.steps, self.shift), ClassifierFree(g=chosen.guidance)
+
+        @torch.no_grad()
+        def sample(state: TrainState) -> Tensor:
+            with state.averaged() as network:
+                refiner = CaptionRefiner(text, network, max_tokens=512)
+                condition = refiner.condition(self.prompts, [""] * len(self.prompts))
+                return autoencoder.decode(euler(guidance.bind(network, condition), noise, sigmas)).cpu()
+
+        return sample
+
+    def _export(self, state: TrainState, model: Path, folder: Path) -> None:
+        copy_towers(model, folder)
+        write_transformer(folder, self.transformer, state.averaged_weights(), self.dtype)
+        write_pipeline(folder, self.shift, self.defaults)

@@ -1,0 +1,123 @@
+"""The sprites: every concept in every style that draws it, one record each."""
+
+import hashlib
+import io
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
+
+import PIL
+import resvg_py
+from PIL import Image
+
+from mezzotint.data.records import Record
+from mezzotint.synthesis import hashing
+from mezzotint.synthesis.artwork import Artwork
+from mezzotint.synthesis.captions import captions
+from mezzotint.synthesis.concepts import EMOJIBASE, Concept, read_concepts
+from mezzotint.synthesis.styles import STYLES, Fetch, Style
+
+VERSION = 1  # raise it when the same packages would give other records
+
+COLOUR_WORDS = frozenset(
+    {
+        "red",
+        "orange",
+        "yellow",
+        "green",
+        "blue",
+        "purple",
+        "pink",
+        "brown",
+        "black",
+        "white",
+        "grey",
+        "blond",
+        "rainbow",
+    }
+)
+_SPLITS = (("val", 0.02), ("test", 0.03))  # the rest is "train"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sprites:
+    """The part "sprites" of a corpus: pictures of size × size pixels, RGBA, the clear pixels black."""
+
+    fetch: Fetch
+    size: int
+    name: str = "sprites"
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What travels to another process: the fields, not what was read."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @property
+    def version(self) -> str:
+        packages = " ".join(package.sha256 for package in (EMOJIBASE, *(style.package for style in STYLES)))
+        tools = f"pillow {PIL.__version__} resvg {resvg_py.__version__}"
+        return f"{VERSION}-{hashlib.sha256(f'{self.size} {tools} {packages}'.encode()).hexdigest()[:16]}"
+
+    @property
+    def count(self) -> int:
+        return len(self._rows)
+
+    @cached_property
+    def concepts(self) -> list[Concept]:
+        return read_concepts(self.fetch(EMOJIBASE))
+
+    @cached_property
+    def artworks(self) -> dict[str, Artwork]:
+        return {style.name: style.open(self.fetch) for style in STYLES}
+
+    @cached_property
+    def _rows(self) -> list[tuple[Concept, Style]]:
+        drawn = {style.name: self.artworks[style.name].codes() for style in STYLES}
+        return [
+            (concept, style)
+            for concept in self.concepts
+            for style in STYLES
+            if concept.code in drawn[style.name] and is_true_in(concept, style)
+        ]
+
+    def record(self, index: int) -> Record:
+        concept, style = self._rows[index]
+        picture = encode(self.artworks[style.name].draw(concept.code, self.size))
+        return Record(
+            id=f"sprite/{style.name}/{concept.code}",
+            picture=picture,
+            width=self.size,
+            height=self.size,
+            sha256=hashlib.sha256(picture).hexdigest(),
+            kind="sprite",
+            concept=concept.code,
+            style=style.name,
+            group=concept.group,
+            subgroup=concept.subgroup,
+            source=style.package.source,
+            licence=style.package.licence,
+            credit=style.package.credit,
+            captions=tuple(captions(concept, style)),
+            split=split_of(concept.code, style.name),
+        )
+
+
+def is_true_in(concept: Concept, style: Style) -> bool:
+    """Whether the concept's name holds in the style: a line drawing shows no colour that the name may claim."""
+    return style.coloured or not COLOUR_WORDS & set(concept.name["en"].lower().replace("-", " ").split())
+
+
+def split_of(*names: str | int) -> str:
+    """ "train", "val" or "test", by the names alone."""
+    draw = hashing.unit("split", *names)
+    for split, share in _SPLITS:
+        if draw < share:
+            return split
+        draw -= share
+    return "train"
+
+
+def encode(picture: Image.Image) -> bytes:
+    """The picture as lossless WebP."""
+    buffer = io.BytesIO()
+    picture.save(buffer, "WEBP", lossless=True, quality=50, method=2)
+    return buffer.getvalue()

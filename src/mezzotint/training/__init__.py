@@ -1,0 +1,1 @@
+"""One trainer for every objective: state, optimisers, schedules, the loop, and what it writes."""

@@ -1,0 +1,62 @@
+import subprocess
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+
+import pytest
+
+import mezzotint
+from mezzotint.cli import main as cli
+from mezzotint.cli.main import VERBS, main
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
+def test_the_overview_names_every_verb(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(arguments) == 0
+    out = capsys.readouterr().out
+    assert all(f"  {verb} " in out and summary in out for verb, (_, summary) in VERBS.items())
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"mezzotint {mezzotint.__version__}\n"
+
+
+def test_an_unknown_verb(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["draw"]) == 2
+    assert capsys.readouterr().err.startswith("error: there is no command 'draw': commands are generate, ")
+
+
+@pytest.mark.parametrize("verb", list(VERBS))
+def test_every_verb_has_options_and_run(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    module, _ = VERBS[verb]
+    assert find_spec(module)
+    assert callable(import_module(module).run)
+    assert main([verb, "--help"]) == 0
+    assert f"usage: mezzotint {verb}" in capsys.readouterr().out
+
+
+def test_an_interruption_has_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(arguments: list[str]) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "_dispatch", interrupted)
+    assert main(["generate"]) == 130
+    assert capsys.readouterr() == ("", "interrupted\n")
+
+
+def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
+    def defective(arguments: list[str]) -> int:
+        return 1 // 0
+
+    monkeypatch.setattr(cli, "_dispatch", defective)
+    with pytest.raises(ZeroDivisionError):
+        main(["generate"])
+
+
+def test_the_module_runs() -> None:
+    done = subprocess.run([sys.executable, "-m", "mezzotint", "nope"], capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: there is no command 'nope'")

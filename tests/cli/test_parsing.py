@@ -1,0 +1,52 @@
+from dataclasses import dataclass
+
+import pytest
+
+from mezzotint.cli.parsing import parse
+from mezzotint.errors import InputError
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options:
+    """Sizes."""
+
+    steps: int = 8
+    """How many."""
+    json: bool = False
+    """Whether."""
+
+
+def parsed(*arguments: str) -> object:
+    return parse(Options, arguments, "mezzotint try", "Try it.")
+
+
+def test_options() -> None:
+    assert parsed("--steps", "-3", "--json") == Options(steps=-3, json=True)
+
+
+def test_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert parsed("--help") is None
+    out = capsys.readouterr().out
+    assert "usage: mezzotint try" in out
+    assert "--no-json" not in out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--steps", "many"], "--steps"),
+        (["--stepz", "3"], "Unrecognized options: --stepz, 3"),
+        (["stray"], "Unrecognized options: stray"),
+        (["--steps"], "Missing value for argument '--steps'"),
+    ],
+)
+def test_a_wrong_option_is_one_line(
+    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(InputError) as caught:
+        parsed(*arguments)
+    message = str(caught.value)
+    assert reason in message
+    assert message.endswith("(mezzotint try --help lists the options)")
+    assert not set("\n╭│─") & set(message)
+    assert capsys.readouterr() == ("", "")
