@@ -18,7 +18,7 @@ from mezzotint.cli.train import Options, resume_command
 from mezzotint.runtime import checkpoints
 from mezzotint.training.trainer import TIMINGS
 
-# Processes that start as copies of one that has already imported everything: each is killed for real, and starts at once.
+# Copies of a process that has already imported everything: each is killed for real, and starts at once.
 PROCESSES = get_context("forkserver")
 PROCESSES.set_forkserver_preload(["mezzotint.cli.train", "mezzotint.cli.main"])
 

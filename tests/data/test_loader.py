@@ -95,8 +95,10 @@ def test_steps_go_through_the_epochs(shards: LatentShards) -> None:
 
 
 def test_seeds_and_epochs_differ(shards: LatentShards) -> None:
+    only_one = CaptionWeights(languages={"zh": 0}, kinds={"long": 0})  # so the lengths are the same each time
+
     def order(seed: int, epoch: int) -> list[str]:
-        return [id for batch in batches_of(shards, seed=seed).epoch(epoch) for id in batch.ids]
+        return [id for batch in batches_of(shards, seed=seed, weights=only_one).epoch(epoch) for id in batch.ids]
 
     orders = [order(seed, epoch) for seed in (0, 1) for epoch in (0, 1)]
     assert all(one != other for one, other in itertools.combinations(orders, 2))

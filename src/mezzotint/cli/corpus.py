@@ -8,15 +8,17 @@ from typing import Annotated, Any
 
 import tyro
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
+from mezzotint.data.records import find_shards
 from mezzotint.errors import InputError
 from mezzotint.runtime.packages import fetch
 from mezzotint.runtime.progress import progress
 from mezzotint.synthesis import builder
+from mezzotint.synthesis.scenes.part import Scenes
 from mezzotint.synthesis.sprites import Sprites
 
-PARTS = ("sprites",)
+PARTS = ("sprites", "scenes")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,10 +27,14 @@ class Build:
 
     out: Path
     """The corpus' folder."""
-    parts: str = "sprites"
-    """Which parts, with commas between: sprites, scenes."""
+    parts: str = "sprites,scenes"
+    """Which parts, with commas between. Scenes are made of the sprites, which must be there or be built along."""
+    scenes: int = 12_000
+    """How many scenes."""
     size: int = 256
-    """Width and height of a sprite in pixels."""
+    """Width and height of a sprite in pixels; a scene has about as many pixels, in several aspect ratios."""
+    seed: int = 0
+    """Which of the endless rows of scenes."""
     workers: int = max(1, os.cpu_count() or 1)
     """Processes."""
 
@@ -46,8 +52,10 @@ Options = Annotated[Build, tyro.conf.subcommand("build")] | Annotated[Show, tyro
 
 def run(options: Options) -> None:
     if isinstance(options, Show):
+        find_shards(options.corpus)  # or says that there is no corpus
         print_summary(builder.summarise(options.corpus))
         return
+    _check(options)
     parts = [_part(name.strip(), options) for name in options.parts.split(",")]
     with progress("corpus", sum(part.count for part in parts)) as advance:
         summary = builder.build(options.out, parts, workers=options.workers, on_rows=advance)
@@ -55,9 +63,17 @@ def run(options: Options) -> None:
     print(options.out)
 
 
+def _check(options: Build) -> None:
+    for name, least, most in (("scenes", 1, 10_000_000), ("size", 64, 1024), ("workers", 1, 256)):
+        if not least <= getattr(options, name) <= most:
+            raise InputError(f"--{name} is {getattr(options, name)}; it must be from {least} to {most}")
+
+
 def _part(name: str, options: Build) -> builder.Part:
     if name == "sprites":
         return Sprites(fetch=fetch, size=options.size)
+    if name == "scenes":
+        return Scenes(corpus=options.out, fetch=fetch, size=options.size, count=options.scenes, seed=options.seed)
     raise InputError(f"there is no part {name!r}: parts are {', '.join(PARTS)}")
 
 
@@ -70,7 +86,7 @@ def print_summary(summary: Mapping[str, Any]) -> None:
             rows.add_row(name, value, str(count))
         rows.add_section()
     console.print(rows)
-    sources = Table("source", "licence", "credit", "rows")
+    sources = Table(*(Column(name, overflow="fold") for name in ("source", "licence", "credit", "rows")))
     for source in summary["sources"]:
         sources.add_row(source["source"], source["licence"], source["credit"], str(source["rows"]))
     console.print(sources)

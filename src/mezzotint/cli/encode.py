@@ -21,7 +21,7 @@ PATCH_SIZE = 2  # of every published transformer of this kind
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Encode every picture and caption of a corpus once. The same command again continues where a killed run stopped."""
+    """Encode every picture and caption of a corpus once. The same command continues where a killed one stopped."""
 
     corpus: Annotated[Path, tyro.conf.Positional]
     """What to encode: a folder that `mezzotint corpus build` made."""

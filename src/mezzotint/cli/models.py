@@ -65,5 +65,5 @@ def read_card(card: str) -> tuple[str, str]:
     body = card[front.end() :] if front else card
     paragraphs = [part.strip() for part in body.split("\n\n")]
     text = next((part for part in paragraphs if part and not part.startswith(("#", "!", "<", "|"))), "")
-    sentence = re.match(r"(.+?[.。])(\s|$)", " ".join(text.split()))
+    sentence = re.match(r"(.+?(?:\.(?=\s|$)|。))", " ".join(text.split()))
     return licence[1] if licence else "", sentence[1] if sentence else text

@@ -1,25 +1,16 @@
 """Captions on their way to the network: encoded and refined once, however many pictures and steps want them."""
 
 from collections.abc import Sequence
-from typing import Protocol
-
-from jaxtyping import Float
-from torch import Tensor
 
 from mezzotint.flow.guidance import Condition
 from mezzotint.models.single_stream import Captions, SingleStreamTransformer
-
-
-class TextEncoder(Protocol):
-    """The text tower: prompts to the features of their tokens."""
-
-    def encode(self, prompts: list[str], max_tokens: int = 512) -> list[Float[Tensor, "n d"]]: ...
+from mezzotint.models.text import TextTower
 
 
 class CaptionRefiner:
     """Refined captions by their text. Those of the last call are kept, so consecutive batches share them."""
 
-    def __init__(self, text: TextEncoder, transformer: SingleStreamTransformer, max_tokens: int) -> None:
+    def __init__(self, text: TextTower, transformer: SingleStreamTransformer, max_tokens: int) -> None:
         self.text, self.transformer, self.max_tokens = text, transformer, max_tokens
         self._kept: dict[str, Captions] = {}
 

@@ -25,7 +25,15 @@ from mezzotint.data.pictures import WHITE, Colour, Placement, contrasting_colour
 from mezzotint.data.records import RECORDS, Caption, Record, find_shards, read_shard
 from mezzotint.data.shard_writer import LatentFolderWriter, LatentShardWriter
 from mezzotint.errors import FileFormatError
-from mezzotint.generation.loading import load_autoencoder, load_text_tower
+from mezzotint.generation.loading import load_autoencoder as _la
+from mezzotint.models import text as T, bundle as B
+def load_autoencoder(m, device, dtype):
+    return _la(m / "vae", dtype).to(device)
+def load_text_tower(m, device, dtype):
+    c = T.TextConfig.from_json(B.read_json(m / "text_encoder" / "config.json"))
+    t = T.TextTower(T.build(c), T.load_tokenizer(m / "tokenizer"))
+    B.load_into(t, T.from_published(B.read_weights(m / "text_encoder", dtype)), m)
+    return t.to(device).eval()
 from mezzotint.runtime.seeds import Seeds
 
 MARGIN = 0.92  # the share of the canvas that a cut-out fills

@@ -8,14 +8,14 @@ from pathlib import Path
 import torch
 
 from mezzotint.errors import FileFormatError
-from mezzotint.generation.conditioning import TextEncoder
 from mezzotint.generation.scheduler import Schedule, schedule_from_config
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder.config import AutoencoderConfig
 from mezzotint.models.autoencoder.model import Autoencoder
 from mezzotint.models.bundle import INDEX, load_into, read_json, read_weights
 from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, from_published
-from mezzotint.models.text.model import TextTower
+from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer
+from mezzotint.models.text import from_published as text_from_published
 
 PIPELINE = "ZImagePipeline"
 
@@ -26,7 +26,7 @@ class Components:
 
     transformer: SingleStreamTransformer
     autoencoder: Autoencoder
-    text: TextEncoder
+    text: TextTower
     schedule: Schedule
     defaults: Settings
 
@@ -49,7 +49,7 @@ def load_components(model: Path, device: torch.device, dtype: torch.dtype) -> Co
         schedule=schedule,
         transformer=load_transformer(model / "transformer", dtype).to(device),
         autoencoder=load_autoencoder(model / "vae", dtype).to(device),
-        text=TextTower.from_folder(model, dtype).to(device),
+        text=load_text_tower(model, dtype).to(device),
     )
 
 
@@ -73,6 +73,19 @@ def load_autoencoder(folder: Path, dtype: torch.dtype | None = None) -> Autoenco
         autoencoder = Autoencoder(config)
     load_into(autoencoder, read_weights(folder, dtype), folder)
     return autoencoder.eval().requires_grad_(False)
+
+
+def load_text_tower(model: Path, dtype: torch.dtype | None = None) -> TextTower:
+    """The text tower of a model folder (`text_encoder/`, `tokenizer/`), on the CPU; in its file's dtype by default."""
+    folder = model / "text_encoder"
+    with _naming(folder / "config.json"):
+        config = TextConfig.from_json(read_json(folder / "config.json"))
+    with torch.device("meta"):
+        network = build(config)
+    network.rotary_emb = type(network.rotary_emb)(network.config)  # its tables are computed, so no file fills them
+    tower = TextTower(network, load_tokenizer(model / "tokenizer"))
+    load_into(tower, text_from_published(read_weights(folder, dtype)), folder)
+    return tower.eval().requires_grad_(False)
 
 
 @contextmanager

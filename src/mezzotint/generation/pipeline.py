@@ -30,6 +30,7 @@ from mezzotint.generation.picture_files import PictureParameters
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
 from mezzotint.generation.settings import Settings
 from mezzotint.models import bundle
+from mezzotint.models.single_stream.geometry import PAD_MULTIPLE
 from mezzotint.runtime.device import resolve_device, resolve_dtype
 
 BATCH_TOKENS = 4096  # picture tokens, both guidance branches counted, that go through the network together
@@ -109,7 +110,7 @@ class Pipeline:
         callback_on_step_end: Callback | None = None,
         cfg_normalization: float | bool | None = None,
         cfg_truncation: float | None = None,
-        max_sequence_length: int = 512,
+        max_sequence_length: int | None = None,
         sampler: str = "euler",
     ) -> Result:
         """Make pictures. Names and meanings are those of diffusers' `ZImagePipeline`; `seed` and `sampler` are more.
@@ -126,7 +127,7 @@ class Pipeline:
             callback_on_step_end: Called after each step of each batch; what it returns as `latents` replaces them.
             cfg_normalization: Limits ‖v‖ to so many times that of the positive branch. cfg_truncation: No guidance at
                 times t (1 is clean) beyond it.
-            max_sequence_length: Tokens that a prompt may have.
+            max_sequence_length: Cuts prompts to so many tokens; left out, one that the model cannot take whole is refused.
             sampler: `euler` or `multistep`.
 
         Raises:
@@ -179,7 +180,7 @@ class Pipeline:
     ) -> Iterator[tuple[list[Job], Float[Tensor, "b c h w"]]]:
         """The latents of a request, batch by batch in its order, each with its jobs."""
         self.latent_shape(request)
-        refiner = CaptionRefiner(self.text, self.transformer, request.max_tokens)
+        refiner = CaptionRefiner(self.text, self.transformer, self._max_tokens(request))
         size = self.batch_size(request)
         jobs = request.jobs
         for start in range(0, len(jobs), size):
@@ -227,6 +228,17 @@ class Pipeline:
         guidance = ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation)
         sigmas = self.schedule(settings.steps, self._tokens(request))
         return SAMPLERS[request.sampler](guidance.bind(self.transformer, condition), x, sigmas, on_step)
+
+    def _max_tokens(self, request: Request) -> int:
+        """Tokens of a prompt that are read, so many that none of a checked request is cut off."""
+        most = (self.transformer.config.axes_lens[0] - 2) // PAD_MULTIPLE * PAD_MULTIPLE  # the picture stands behind
+        if request.max_tokens is not None:
+            return min(request.max_tokens, most)
+        texts = request.prompts + (request.negatives if request.guided else ())
+        for text, ids in zip(texts, self.text.token_ids(texts, max_tokens=most + 1), strict=True):
+            if len(ids) > most:
+                raise InputError(f"a prompt has more than the {most} tokens that this model takes: {text[:40]!r}…")
+        return most
 
     def _tokens(self, request: Request) -> int:
         """Picture tokens of one picture."""

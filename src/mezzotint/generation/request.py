@@ -31,7 +31,7 @@ class Request:
         settings: Steps, guidance and size.
         sampler: A name in `flow.samplers.SAMPLERS`.
         norm_limit, truncation: See `flow.guidance.ClassifierFree`.
-        max_tokens: Of a prompt, the chat template included; what is longer is refused.
+        max_tokens: Cuts a prompt, the chat template included, to so many; None refuses what a model cannot take.
 
     Raises:
         InputError: A value is impossible.
@@ -45,7 +45,7 @@ class Request:
     sampler: str = "euler"
     norm_limit: float | None = None
     truncation: float | None = None
-    max_tokens: int = 512
+    max_tokens: int | None = None
 
     def __post_init__(self) -> None:
         if not self.prompts:

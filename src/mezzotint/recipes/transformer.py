@@ -16,11 +16,10 @@ from mezzotint.flow.samplers import euler
 from mezzotint.flow.schedules import static_shift
 from mezzotint.flow.times import TimeSampler
 from mezzotint.generation.conditioning import CaptionRefiner
-from mezzotint.generation.loading import load_autoencoder
+from mezzotint.generation.loading import load_autoencoder, load_text_tower
 from mezzotint.generation.settings import Settings
 from mezzotint.models.bundle import find_model
 from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, init_weights
-from mezzotint.models.text import TextTower
 from mezzotint.recipes.export import copy_towers, write_pipeline, write_transformer
 from mezzotint.recipes.recipe import Plan, Run, RunOptions, check_data
 from mezzotint.runtime.seeds import Seeds, picture_noise
@@ -119,7 +118,7 @@ class TransformerRecipe:
 
     def _sampler(self, model: Path, options: RunOptions) -> Callable[[TrainState], Tensor]:
         autoencoder = load_autoencoder(model / "vae", options.dtype).to(options.device)
-        text = TextTower.from_folder(model, options.dtype).to(options.device)
+        text = load_text_tower(model, options.dtype).to(options.device)
         down, chosen = autoencoder.downscale, self.defaults
         shape = (1, self.transformer.in_channels, chosen.height // down, chosen.width // down)
         noise = torch.cat([picture_noise(seed, shape) for seed in range(len(self.prompts))]).to(options.device)

@@ -168,7 +168,8 @@ def summarise(folder: Path) -> dict[str, Any]:
             counts["style"][record.style or "none"] += 1
             counts["licence"][record.licence] += 1
             counts["split"][record.split] += 1
-            sources[record.source, record.licence, record.credit] += 1
+            parts_of = (record.source.split(" + "), record.licence.split(" AND "), record.credit.split(" + "))
+            sources.update(zip(*parts_of, strict=True))
     return {
         "rows": counts["part"].total(),
         **{f"rows_by_{name}": dict(sorted(counter.items())) for name, counter in counts.items()},

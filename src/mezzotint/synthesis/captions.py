@@ -11,7 +11,7 @@ from mezzotint.synthesis.styles import Style
 
 
 def captions(concept: Concept, style: Style) -> Iterator[Caption]:
-    """Tags, short, medium and long captions in both languages; the sprite is meant to be seen on white."""
+    """Tags, short, medium and long captions in both languages; a sprite is meant to be seen on white."""
     noun = nouns().get(concept.code)
     for kind, text in _english(concept, style, noun):
         yield Caption(kind=kind, language="en", text=text)
@@ -43,4 +43,4 @@ def _chinese(concept: Concept, style: Style, noun: Noun | None) -> Iterator[tupl
     yield "short", hashing.pick([counted, counted, bare[0], f"{bare[0]}，{look[1]}"], "form", *seed)
     yield "medium", hashing.pick([f"一张{bare[1]}的{look[2]}", f"{bare[1]}的{look[2]}"], "form", "medium", *seed)
     place = hashing.pick(["纯白背景", "白色背景", "背景为白色"], "place", *seed)
-    yield "long", f"一张{bare[2]}的{look[3]}，{place}，{style.looks['zh']}。"
+    yield "long", f"{bare[2]}的{look[3]}，{place}，{style.looks['zh']}。"

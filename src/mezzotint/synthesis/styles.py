@@ -133,7 +133,7 @@ def _icons_by_unicode_name(package: Package, not_as_named: frozenset[str]) -> Ca
 # A revolver for the water pistol, a piano's keys, a program's window, and a tram that is all black.
 _FXEMOJI_OTHERS = frozenset({"1f52b", "2328", "1fa9f", "1f68b"})
 
-STYLES = (
+_ALL = (
     Style(
         name="fluent-3d",
         package=FLUENT_3D,
@@ -192,3 +192,4 @@ STYLES = (
         open=_icons_by_unicode_name(FXEMOJI, not_as_named=_FXEMOJI_OTHERS),
     ),
 )
+STYLES: Mapping[str, Style] = {style.name: style for style in _ALL}

@@ -43,8 +43,8 @@ class RotaryTables:
 
 def rotate(x: Float[Tensor, "s n k h e"], rotary: Rotary) -> Float[Tensor, "s n k h e"]:
     """Turn the pairs (x[i], x[i + e/2]) of every head: (a cos − b sin, b cos + a sin)."""
-    cos, sin = rotary.cos.to(x.dtype), rotary.sin.to(x.dtype)
-    return torch.addcmul(x * cos, x.roll(x.shape[-1] // 2, dims=-1), sin)
+    first, second = x.chunk(2, dim=-1)
+    return torch.addcmul(x * rotary.cos, torch.cat([second, first], dim=-1), rotary.sin)
 
 
 def pairs_to_halves(weight: Shaped[Tensor, "channels *d"], heads: int) -> Shaped[Tensor, "channels *d"]:

@@ -9,8 +9,6 @@ from mezzotint.synthesis.scenes.shapes import SHAPES
 from mezzotint.synthesis.scenes.truth import Scene
 from mezzotint.synthesis.styles import STYLES, Style
 
-_STYLES = {style.name: style for style in STYLES}
-
 
 def captions(scene: Scene) -> Iterator[Caption]:
     """Captions of a rendered scene; the choice of words depends on its seed and index alone."""
@@ -28,4 +26,4 @@ def _style_of_all(scene: Scene) -> Style | None:
     """The style, when everything is drawn in it."""
     if scene.style is None or any(item.thing.noun in SHAPES for item in scene.objects):
         return None
-    return _STYLES[scene.style]
+    return STYLES[scene.style]

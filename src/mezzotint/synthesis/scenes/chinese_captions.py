@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from mezzotint.synthesis.language import chinese
 from mezzotint.synthesis.scenes.backgrounds import PHOTOGRAPHS
 from mezzotint.synthesis.scenes.colours import BACKGROUND_COLOURS
-from mezzotint.synthesis.scenes.english_captions import Pick, is_recoloured
+from mezzotint.synthesis.scenes.english_captions import Pick, has_colours
 from mezzotint.synthesis.scenes.library import noun_of
 from mezzotint.synthesis.scenes.text import FONTS
 from mezzotint.synthesis.scenes.truth import Background, Box, Object, Scene, Thing, Writing
@@ -27,8 +27,8 @@ def describe(scene: Scene, style: Style | None, pick: Pick) -> Iterator[tuple[st
     """(kind, text) of every caption; see `english_captions.describe`."""
     content = _content(scene, pick)
     place = background(scene.background, pick)
-    look = pick(style.names_for("zh", is_recoloured(scene)), "look") if style else None
-    framed = _framed(scene, content, look, pick)
+    look = pick(style.names_for("zh", has_colours(scene)), "look") if style else None
+    framed = _framed(scene, content, look)
     yield "tags", "，".join(_tags(scene, look, pick))
     yield "short", _content(scene, pick, digits=pick(("words", "words", "words", "digits"), "numerals") == "digits")
     yield "medium", pick((f"{content}，{place}", f"{framed}，{place}", framed), "medium")
@@ -38,7 +38,7 @@ def describe(scene: Scene, style: Style | None, pick: Pick) -> Iterator[tuple[st
 def noun_phrase(thing: Thing, count: int, digits: bool = False) -> str:
     """ "一只蓝色的小猫", "三个红色的立方体", "3个红色的立方体"."""
     noun = noun_of(thing.noun)
-    number = str(count) if digits else chinese.NUMERALS[count]
+    number = str(count) if digits and count > 1 else chinese.NUMERALS[count]
     return f"{number}{noun.measure}{_painted(thing)}{_sized(thing, noun.chinese)}"
 
 
@@ -79,12 +79,10 @@ def region(box: Box) -> str:
     return _REGIONS[row][column]
 
 
-def _framed(scene: Scene, content: str, look: str | None, pick: Pick) -> str:
-    if not look or not scene.objects:
+def _framed(scene: Scene, content: str, look: str | None) -> str:
+    if not look:
         return content
-    if scene.relation or scene.writings:
-        return f"一张{look}：{content}"
-    return pick((f"一张{content}的{look}", f"{content}的{look}"), "framed")
+    return f"一张{look}：{content}" if scene.relation or scene.writings else f"{content}的{look}"
 
 
 def _content(scene: Scene, pick: Pick, digits: bool = False) -> str:
@@ -108,7 +106,7 @@ def _tags(scene: Scene, look: str | None, pick: Pick) -> Iterator[str]:
         phrase = noun_phrase(thing, count)
         yield _painted(thing) + _sized(thing, noun_of(thing.noun).chinese) if count == 1 else phrase
     yield from (f"“{line.text}”" for line in scene.writings)
-    if look and scene.objects:
+    if look:
         yield look
     yield background(scene.background, pick)
 

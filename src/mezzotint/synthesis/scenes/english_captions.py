@@ -1,5 +1,6 @@
 """A scene's truth in English."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from mezzotint.synthesis.language import english
@@ -31,16 +32,18 @@ def describe(scene: Scene, style: Style | None, pick: Pick) -> Iterator[tuple[st
     """(kind, text) of every caption. `style` is the style to be named, None where it fits not all of the picture."""
     content = _content(scene, pick)
     place = background(scene.background, pick)
-    look = pick(style.names_for("en", is_recoloured(scene)), "look") if style else None
-    framed = f"{english.article(look)} {look} of {content}" if look and scene.objects else content
+    look = pick(style.names_for("en", has_colours(scene)), "look") if style else None
+    framed = f"{english.article(look)} {look} of {_content(scene, pick, framed=True)}" if look else content
     yield "tags", ", ".join(_tags(scene, look, pick))
     yield "short", _content(scene, pick, digits=pick(("words", "words", "words", "digits"), "numerals") == "digits")
     yield "medium", pick((f"{content} {place}", f"{framed} {place}", framed), "medium")
     yield "long", " ".join(_sentences(scene, framed, place, pick))
 
 
-def is_recoloured(scene: Scene) -> bool:
-    return any(item.thing.paint for item in scene.objects)
+def has_colours(scene: Scene) -> bool:
+    """Whether anything but a drawing's own black and white is to be seen: then it is no black and white drawing."""
+    painted = any(item.thing.paint for item in scene.objects) or bool(scene.writings)
+    return painted or [paint.name for paint in scene.background.paints] != ["white"]
 
 
 def noun_phrase(thing: Thing, count: int, pick: Pick, digits: bool = False) -> str:
@@ -59,12 +62,9 @@ def background(drawn: Background, pick: Pick) -> str:
     if drawn.photograph is not None:
         return PHOTOGRAPHS[drawn.photograph].english
     names = [paint.name for paint in drawn.paints]
-    article = english.article(names[0])
     if drawn.kind == "plain":
-        preposition = pick(("on", "on", "against"), "preposition")
-        return f"{preposition} {article} {pick(('', '', 'plain ', 'solid '), 'plain') + names[0]} background".replace(
-            "an plain", "a plain"
-        ).replace("an solid", "a solid")
+        name = pick(("{}", "{}", "plain {}", "solid {}"), "plain").format(names[0])
+        return f"{pick(('on', 'on', 'against'), 'preposition')} {english.article(name)} {name} background"
     if drawn.kind == "gradient":
         ends = ("at the top", "at the bottom") if drawn.direction == "down" else ("on the left", "on the right")
         exact = f"on a gradient background, {names[0]} {ends[0]} and {names[1]} {ends[1]}"
@@ -73,11 +73,11 @@ def background(drawn: Background, pick: Pick) -> str:
         lie = "horizontal" if drawn.direction == "down" else "vertical"
         stripes = f"{names[0]} and {names[1]} stripes"
         return pick((f"on a background of {stripes}", f"on a background of {lie} {stripes}"), "stripes")
-    return f"on {article} {names[0]} background with {names[1]} polka dots"
+    return f"on {english.article(names[0])} {names[0]} background with {names[1]} polka dots"
 
 
 def writing(line: Writing, pick: Pick, detailed: bool = False) -> str:
-    """ "the word "HELLO" in bold red letters"."""
+    """ "the word "HELLO" in red bold letters"."""
     if line.text.isdigit():
         what = "number"
     elif line.language == "zh":
@@ -89,7 +89,7 @@ def writing(line: Writing, pick: Pick, detailed: bool = False) -> str:
         return said
     letters = "digits" if what == "number" else "characters" if line.language == "zh" else "letters"
     font = f"{FONTS[line.font].looks['en']} " if pick(("font", "plain"), "font") == "font" else ""
-    return f"{said} in {font}{line.paint.name} {letters}"
+    return f"{said} in {line.paint.name} {font}{letters}"
 
 
 def region(box: Box) -> str:
@@ -98,8 +98,8 @@ def region(box: Box) -> str:
     return _REGIONS[row][column]
 
 
-def _content(scene: Scene, pick: Pick, digits: bool = False) -> str:
-    """What is in the picture, without style and background."""
+def _content(scene: Scene, pick: Pick, digits: bool = False, framed: bool = False) -> str:
+    """What is in the picture, without style and background; `framed`: as it can follow "a cartoon of"."""
     if scene.relation:
         subject, reference = (scene.objects[n].thing for n in (scene.relation.subject, scene.relation.reference))
         words = pick(_RELATIONS[scene.relation.name], "relation")
@@ -111,20 +111,20 @@ def _content(scene: Scene, pick: Pick, digits: bool = False) -> str:
     if not things:
         return words
     side = "below" if scene.writings[0].box.centre[1] > scene.objects[0].box.centre[1] else "above"
-    return pick((f"{things} with {words} {side} it", f"{words} {side} {things}"), "text")
+    with_words = f"{things} with {words} {side} it"
+    return with_words if framed else pick((with_words, f"{words} {side} {things}"), "text")
 
 
 def _tags(scene: Scene, look: str | None, pick: Pick) -> Iterator[str]:
     for thing, count in scene.counts().items():
         phrase = noun_phrase(thing, count, pick)
-        yield phrase.removeprefix("a ").removeprefix("an ") if count == 1 else phrase
+        yield re.sub(r"^an? ", "", phrase)
     yield from (f'"{line.text}"' for line in scene.writings)
     if scene.relation:
         yield scene.relation.name
-    if look and scene.objects:
+    if look:
         yield look
-    plain = background(scene.background, pick)
-    yield plain.removeprefix("on a ").removeprefix("on an ").removeprefix("against a ").removeprefix("against an ")
+    yield re.sub(r"^(on|against|in front of) (an? )?", "", background(scene.background, pick))
 
 
 def _sentences(scene: Scene, framed: str, place: str, pick: Pick) -> Iterator[str]:

@@ -63,6 +63,7 @@ class SpriteLibrary:
                 self.origins[record.style] = origin
         if not self._encoded:
             raise MissingFileError(f"the sprites in {corpus} show nothing that scenes could use: build them again")
+        self.styles = sorted(self.origins)
         self.cutout = lru_cache(_DECODED)(self._cutout)
         self.tinted = lru_cache(_DECODED // 4)(self._tinted)
 

@@ -23,7 +23,6 @@ from mezzotint.synthesis.scenes.truth import (
     Thing,
     Writing,
 )
-from mezzotint.synthesis.styles import STYLES
 
 _TEST_SHARE = 0.06  # of the scenes show something that is held out
 _ASPECTS: Mapping[tuple[int, int], float] = {(1, 1): 0.76, (3, 2): 0.06, (2, 3): 0.06, (4, 3): 0.06, (3, 4): 0.06}
@@ -48,7 +47,7 @@ def sample_scene(seed: int, index: int, props: Props) -> Scene:
     kind = kinds[int(rng.choice(len(kinds), p=[share for share, _ in _KINDS.values()]))]
     aspects = list(_ASPECTS)
     aspect = aspects[int(rng.choice(len(aspects), p=list(_ASPECTS.values())))]
-    style = STYLES[int(rng.integers(len(STYLES)))].name
+    style = props.sprites.styles[int(rng.integers(len(props.sprites.styles)))]
     held_out = bool(rng.random() < _TEST_SHARE)
     casting = Casting(rng=rng, props=props, aspect=aspect, style=style)
     while True:

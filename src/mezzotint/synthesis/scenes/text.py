@@ -66,7 +66,7 @@ FONTS: Mapping[str, Font] = {
     "serif": _font(DEJAVU, f"{_DEJAVU}DejaVuSerif.ttf", ("en",), "serif", "衬线体"),
     "serif-bold": _font(DEJAVU, f"{_DEJAVU}DejaVuSerif-Bold.ttf", ("en",), "bold serif", "粗衬线体"),
     "mono": _font(DEJAVU, f"{_DEJAVU}DejaVuSansMono-Bold.ttf", ("en",), "typewriter", "打字机字体"),
-    "hei": _font(WENQUANYI, "usr/share/fonts/truetype/wqy/wqy-microhei.ttc", ("en", "zh"), "plain sans-serif", "黑体"),
+    "hei": _font(WENQUANYI, "usr/share/fonts/truetype/wqy/wqy-microhei.ttc", ("en", "zh"), "sans-serif", "黑体"),
     "kai": _font(WENKAI, f"{_WENKAI}LXGWWenKai-Regular.ttf", ("zh",), "brush-like", "楷体"),
     "kai-bold": _font(WENKAI, f"{_WENKAI}LXGWWenKai-Bold.ttf", ("zh",), "bold brush-like", "粗楷体"),
 }

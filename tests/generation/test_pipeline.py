@@ -1,0 +1,281 @@
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from diffusers import ZImagePipeline
+from PIL import Image
+from torch import Tensor
+
+from mezzotint.errors import FileFormatError, InputError, MissingFileError, UnknownModelError
+from mezzotint.generation import pipeline as pipeline_module
+from mezzotint.generation.pipeline import Pipeline
+from mezzotint.models import bundle
+from mezzotint.runtime.seeds import picture_noise
+from tests.generation.tiny_model import DEFAULTS
+
+PROMPTS = ["a red disc", "two blue boxes on a large yellow table, behind them the sea and a small white boat"]
+MINI = bundle.EMBEDDED / "mini"
+SAME = 1e-4  # between pictures in [0, 1] that differ only in how they were batched
+
+
+def grey_levels(one: Any, other: Any) -> int:
+    """The largest difference of two lists of pictures, in grey levels of 255."""
+    return max(
+        int(np.abs(np.asarray(a, dtype=int) - np.asarray(b, dtype=int)).max()) for a, b in zip(one, other, strict=True)
+    )
+
+
+class TestDiffusers:
+    """diffusers opens the same folder and makes the same pictures."""
+
+    @pytest.fixture(scope="class")
+    def theirs(self, model: Path) -> Any:
+        return opened_by_diffusers(model)
+
+    @pytest.mark.parametrize(
+        "options",
+        [
+            {"guidance_scale": 0.0},
+            {"guidance_scale": 3.5},
+            {"guidance_scale": 3.5, "negative_prompt": ["blue", "a long list of things that are not wanted at all"]},
+            {"guidance_scale": 6.0, "cfg_normalization": 0.9},
+            {"guidance_scale": 6.0, "cfg_truncation": 0.3},
+            {"guidance_scale": 1.0, "num_images_per_prompt": 2},
+        ],
+    )
+    def test_the_same_pictures(self, pipe: Pipeline, theirs: Any, options: dict[str, Any]) -> None:
+        count = len(PROMPTS) * options.get("num_images_per_prompt", 1)
+        latents = torch.randn(count, 16, 8, 4, generator=torch.Generator().manual_seed(3))
+        common = {"num_inference_steps": 5, "height": 64, "width": 32, "latents": latents, **options}
+        expected = theirs(prompt=list(PROMPTS), **common).images
+        assert grey_levels(pipe(PROMPTS, **common).images, expected) <= 2
+
+    def test_the_same_seed(self, pipe: Pipeline, theirs: Any) -> None:
+        generator = torch.Generator("cpu").manual_seed(11)
+        expected = theirs(PROMPTS[0], num_inference_steps=4, guidance_scale=2.0, height=48, width=32, generator=generator)
+        ours = pipe(PROMPTS[0], num_inference_steps=4, guidance_scale=2.0, seed=11)
+        assert grey_levels(ours.images, expected.images) <= 2
+
+    def test_the_pictures_are_not_all_alike(self, pipe: Pipeline) -> None:
+        one, other = pipe(PROMPTS, seed=0).images
+        assert grey_levels([one], [other]) > 8
+        assert np.asarray(one).std() > 8
+
+
+@pytest.mark.skipif(not (MINI / bundle.INDEX).is_file(), reason="the mini bundle is not there")
+def test_the_mini_in_diffusers() -> None:
+    ours, theirs = Pipeline.from_pretrained("mini", device="cpu", dtype="float32"), opened_by_diffusers(MINI)
+    channels, rows, columns = 16, ours.defaults.height // 8, ours.defaults.width // 8
+    latents = picture_noise(0, (2, channels, rows, columns))
+    prompts = ["a red apple", "一只猫坐在蓝色背景上，旁边有三个苹果 and a dog on the left of a house"]
+    common = {"num_inference_steps": 6, "guidance_scale": 4.0, "latents": latents}
+    size = {"width": ours.defaults.width, "height": ours.defaults.height}
+    assert grey_levels(ours(prompts, **common, **size).images, theirs(list(prompts), **common, **size).images) <= 2
+
+
+def opened_by_diffusers(folder: Path) -> Any:
+    theirs = ZImagePipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    theirs.set_progress_bar_config(disable=True)
+    return theirs
+
+
+class TestCalls:
+    def test_defaults_are_the_models(self, pipe: Pipeline) -> None:
+        (picture,) = pipe("a red disc", seed=0).images
+        assert isinstance(picture, Image.Image)
+        assert picture.size == (DEFAULTS["width"], DEFAULTS["height"])
+        explicit = pipe("a red disc", seed=0, num_inference_steps=3, guidance_scale=2.0, width=32, height=48)
+        assert grey_levels([picture], explicit.images) == 0
+
+    def test_alone_or_in_a_batch(self, pipe: Pipeline) -> None:
+        prompts = [*PROMPTS, "二", PROMPTS[0]]
+        together = pipe(prompts, seed=4, num_images_per_prompt=2, output_type="pt")
+        assert together.seeds == [4, 5] * 4
+        for place, (prompt, seed) in enumerate((prompt, seed) for prompt in prompts for seed in (4, 5)):
+            alone = pipe(prompt, seed=seed, output_type="pt").images[0]
+            torch.testing.assert_close(together.images[place], alone, atol=SAME, rtol=0)
+
+    def test_in_several_batches(self, pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+        whole = pipe(PROMPTS, seed=0, num_images_per_prompt=3, output_type="pt").images
+        monkeypatch.setattr(pipeline_module, "BATCH_TOKENS", 2 * 6 * 2)  # two pictures of 2 x 3 patches, two branches
+        monkeypatch.setattr(pipeline_module, "DECODED_PIXELS", 1)
+        parts = pipe(PROMPTS, seed=0, num_images_per_prompt=3, output_type="pt").images
+        torch.testing.assert_close(parts, whole, atol=SAME, rtol=0)
+
+    def test_each_caption_is_encoded_once(self, pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+        encoded: list[str] = []
+        encode = pipe.text.encode
+
+        def counting(prompts: list[str], max_tokens: int) -> list[Tensor]:
+            encoded.extend(prompts)
+            return encode(prompts, max_tokens=max_tokens)
+
+        monkeypatch.setattr(pipe.text, "encode", counting)
+        monkeypatch.setattr(pipeline_module, "BATCH_TOKENS", 2 * 6 * 2)
+        pipe(PROMPTS, num_images_per_prompt=3)
+        assert sorted(encoded) == sorted(["", *PROMPTS])
+
+    def test_a_chosen_seed_is_told(self, pipe: Pipeline) -> None:
+        first = pipe("a red disc")
+        again = pipe("a red disc", seed=first.seeds[0])
+        assert grey_levels(first.images, again.images) == 0
+        assert pipe("a red disc").seeds != first.seeds
+
+    def test_latents_come_back_and_go_in(self, pipe: Pipeline) -> None:
+        latents = pipe("a red disc", seed=0, output_type="latent").images
+        assert latents.shape == (1, 16, 6, 4)
+        assert latents.dtype == torch.float32
+        assert not latents.is_inference()
+        decoded = pipe.decode(latents)
+        assert torch.equal((decoded / 2 + 0.5).clamp(0, 1), pipe("a red disc", seed=0, output_type="pt").images)
+        given = pipe("a red disc", latents=picture_noise(0, (1, 16, 6, 4)), output_type="latent")
+        assert given.seeds == [None]
+        torch.testing.assert_close(given.images, latents, atol=1e-5, rtol=0)
+
+    def test_the_negative_prompt_acts_with_guidance_only(self, pipe: Pipeline) -> None:
+        def latents(**options: Any) -> Tensor:
+            return pipe("a red disc", seed=0, output_type="latent", **options).images
+
+        assert torch.equal(latents(guidance_scale=0.0), latents(guidance_scale=0.0, negative_prompt="blue"))
+        assert not torch.allclose(latents(guidance_scale=2.0), latents(guidance_scale=2.0, negative_prompt="blue"))
+
+    def test_the_samplers_agree_when_steps_are_many(self, pipe: Pipeline) -> None:
+        def latents(steps: int, sampler: str) -> Tensor:
+            options: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": 0.0, "output_type": "latent"}
+            return pipe("a red disc", seed=0, sampler=sampler, **options).images
+
+        exact = latents(300, "multistep")
+        euler, multistep = ((latents(30, name) - exact).abs().max() for name in ("euler", "multistep"))
+        assert multistep < euler / 3
+
+    def test_long_prompts(self, pipe: Pipeline) -> None:
+        long = "disc " * 150
+        with pytest.raises(InputError, match="more than the 224 tokens that this model takes: 'disc disc"):
+            pipe(long, seed=0)
+        assert pipe(long, seed=0, max_sequence_length=60).images
+
+    def test_bfloat16_is_near(self, model: Path, pipe: Pipeline) -> None:
+        small = Pipeline.from_pretrained(model, device="cpu", dtype=torch.bfloat16)
+        assert small.dtype == torch.bfloat16
+        ours, exact = (p("a red disc", seed=0, output_type="latent").images for p in (small, pipe))
+        assert ours.dtype == torch.float32
+        assert 0 < (ours - exact).abs().mean() < 0.1
+
+
+class TestCallback:
+    def test_every_step_is_told(self, pipe: Pipeline) -> None:
+        seen: list[tuple[int, float]] = []
+
+        def callback(told: Pipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]) -> None:
+            assert told is pipe
+            assert tensors["latents"].shape == (1, 16, 6, 4)
+            seen.append((step, float(timestep)))
+
+        pipe("a red disc", callback_on_step_end=callback)
+        assert [step for step, _ in seen] == [0, 1, 2]
+        assert seen[0][1] == 1000.0
+
+    def test_it_may_change_the_latents(self, pipe: Pipeline) -> None:
+        def callback(told: Pipeline, step: int, timestep: Tensor, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+            return {"latents": torch.full_like(tensors["latents"], float(step))}
+
+        result = pipe("a red disc", callback_on_step_end=callback, output_type="latent")
+        assert torch.equal(result.images, torch.full_like(result.images, 2.0))
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"width": 40}, "width is 40; it must be a multiple of 16"),
+        ({"height": 0}, "height is 0"),
+        ({"width": -16}, "width is -16"),
+        ({"width": 16 * 17}, "width is 272; this model goes up to 256"),
+        ({"num_inference_steps": 0}, "steps is 0"),
+        ({"num_images_per_prompt": 0}, "count is 0"),
+        ({"guidance_scale": -1.0}, "guidance is -1"),
+        ({"sampler": "heun"}, "no sampler 'heun'"),
+        ({"output_type": "jpg"}, "no output type 'jpg'"),
+        ({"prompt": []}, "there is no prompt"),
+        ({"negative_prompt": ["a", "b"]}, "2 negative prompts do not match 1 prompts"),
+        ({"seed": 1, "generator": torch.Generator()}, "give one of them"),
+        ({"latents": torch.zeros(1, 16, 6, 5)}, "this call needs"),
+    ],
+)
+def test_the_impossible_is_refused(pipe: Pipeline, options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        pipe(**({"prompt": "a red disc"} | options))
+
+
+class TestBrokenModels:
+    @pytest.fixture
+    def copy(self, model: Path, tmp_path: Path) -> Path:
+        return Path(shutil.copytree(model, tmp_path / "copy"))
+
+    def refused(self, folder: Path) -> str:
+        with pytest.raises((FileFormatError, MissingFileError)) as caught:
+            Pipeline.from_pretrained(folder, device="cpu", dtype="float32")
+        message = str(caught.value)
+        assert "\n" not in message
+        return message
+
+    @pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder"])
+    def test_truncated_weights(self, copy: Path, part: str) -> None:
+        (weights,) = (copy / part).glob("*.safetensors")
+        weights.write_bytes(weights.read_bytes()[:-5])
+        message = self.refused(copy)
+        assert str(weights) in message
+        assert "cut short" in message
+
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "transformer/config.json",
+            "transformer/diffusion_pytorch_model.safetensors",
+            "vae/config.json",
+            "vae/diffusion_pytorch_model.safetensors",
+            "text_encoder/config.json",
+            "text_encoder/model.safetensors",
+            "tokenizer/tokenizer.json",
+            "scheduler/scheduler_config.json",
+            "model_index.json",
+        ],
+    )
+    def test_a_missing_file(self, copy: Path, name: str) -> None:
+        (copy / name).unlink()
+        message = self.refused(copy)
+        assert Path(name).name in message or "has no *.safetensors file" in message
+
+    @pytest.mark.parametrize(
+        ("name", "changes"),
+        [
+            ("transformer/config.json", {"dim": 96, "n_heads": 3, "n_kv_heads": 3}),
+            ("transformer/config.json", {"n_layers": 3}),
+            ("transformer/config.json", {"n_layers": 1}),
+            ("vae/config.json", {"block_out_channels": [4, 4, 8, 16]}),
+            ("text_encoder/config.json", {"hidden_size": 64}),
+        ],
+    )
+    def test_weights_that_do_not_fit(self, copy: Path, name: str, changes: dict[str, Any]) -> None:
+        path = copy / name
+        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+        assert str(path.parent) in self.refused(copy)
+
+    @pytest.mark.parametrize(
+        "name", ["transformer/config.json", "vae/config.json", "text_encoder/config.json", "mezzotint.json"]
+    )
+    @pytest.mark.parametrize("content", ["{", "[]", "{}"])
+    def test_broken_configurations(self, copy: Path, name: str, content: str) -> None:
+        (copy / name).write_text(content)
+        assert str(copy / name) in self.refused(copy)
+
+    def test_another_kind_of_model(self, copy: Path) -> None:
+        (copy / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+        assert "is a FluxPipeline, supported is ZImagePipeline" in self.refused(copy)
+
+    def test_an_unknown_model(self) -> None:
+        with pytest.raises(UnknownModelError, match="'nothing'"):
+            Pipeline.from_pretrained("nothing")
