@@ -2,12 +2,15 @@ import subprocess
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
+import torch
 
 import mezzotint
 from mezzotint.cli import main as cli
 from mezzotint.cli.main import VERBS, main
+from mezzotint.models import bundle
 
 
 @pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"], ["help"]])
@@ -36,9 +39,7 @@ def test_every_verb_has_options_and_run(verb: str, capsys: pytest.CaptureFixture
     assert f"usage: mezzotint {verb}" in capsys.readouterr().out
 
 
-def test_an_interruption_has_no_traceback(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interruption_has_no_traceback(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     def interrupted(arguments: list[str]) -> int:
         raise KeyboardInterrupt
 
@@ -54,6 +55,19 @@ def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cli, "_dispatch", defective)
     with pytest.raises(ZeroDivisionError):
         main(["generate"])
+
+
+def test_a_closed_pipe_has_no_traceback(tmp_path: Path) -> None:
+    many = {f"tensor.{i}": torch.zeros(1) for i in range(5000)}  # more lines than a pipe holds
+    bundle.write_weights(tmp_path, many)
+    command = [sys.executable, "-m", "mezzotint", "inspect", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert run.stderr is not None
+        assert "5000 tensors" in run.stdout.readline()
+        run.stdout.close()
+        assert run.stderr.read() == ""
+    assert run.returncode == 141
 
 
 def test_the_module_runs() -> None:

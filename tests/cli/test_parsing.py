@@ -40,9 +40,7 @@ def test_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["--steps"], "Missing value for argument '--steps'"),
     ],
 )
-def test_a_wrong_option_is_one_line(
-    arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_wrong_option_is_one_line(arguments: list[str], reason: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError) as caught:
         parsed(*arguments)
     message = str(caught.value)

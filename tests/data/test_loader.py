@@ -95,7 +95,7 @@ def test_steps_go_through_the_epochs(shards: LatentShards) -> None:
 
 
 def test_seeds_and_epochs_differ(shards: LatentShards) -> None:
-    only_one = CaptionWeights(languages={"zh": 0}, kinds={"long": 0})  # so the lengths are the same each time
+    only_one = CaptionWeights(languages={"zh": 0.0}, kinds={"long": 0.0})  # so the lengths are the same each time
 
     def order(seed: int, epoch: int) -> list[str]:
         return [id for batch in batches_of(shards, seed=seed, weights=only_one).epoch(epoch) for id in batch.ids]
@@ -136,11 +136,11 @@ def drawn(shards: LatentShards, weights: CaptionWeights, epochs: int = 60) -> Co
     ("weights", "expected"),
     [
         (CaptionWeights(), {("short", "en"): 0.25, ("long", "en"): 0.25, ("short", "zh"): 0.5}),
-        (CaptionWeights(languages={"zh": 0}), {("short", "en"): 0.5, ("long", "en"): 0.5}),
-        (CaptionWeights(kinds={"long": 3}), {("short", "en"): 0.125, ("long", "en"): 0.375, ("short", "zh"): 0.5}),
-        (CaptionWeights(kinds={"short": 0}), {("long", "en"): 1.0}),
+        (CaptionWeights(languages={"zh": 0.0}), {("short", "en"): 0.5, ("long", "en"): 0.5}),
+        (CaptionWeights(kinds={"long": 3.0}), {("short", "en"): 0.125, ("long", "en"): 0.375, ("short", "zh"): 0.5}),
+        (CaptionWeights(kinds={"short": 0.0}), {("long", "en"): 1.0}),
         (
-            CaptionWeights(languages={"en": 0.8, "zh": 0.2}, kinds={"long": 0}),
+            CaptionWeights(languages={"en": 0.8, "zh": 0.2}, kinds={"long": 0.0}),
             {("short", "en"): 0.8, ("short", "zh"): 0.2},
         ),
     ],
@@ -156,7 +156,7 @@ def test_captions_are_drawn_by_their_weights(
 
 def test_weights_that_leave_a_sample_without_a_caption_are_refused(shards: LatentShards) -> None:
     with pytest.raises(InputError, match=r"90 samples of .* have no caption that may be drawn, such as '0'"):
-        batches_of(shards, weights=CaptionWeights(languages={"en": 0, "zh": 0}))
+        batches_of(shards, weights=CaptionWeights(languages={"en": 0.0, "zh": 0.0}))
 
 
 def test_a_budget_below_one_sequence_is_refused(shards: LatentShards) -> None:

@@ -1,9 +1,9 @@
 from pathlib import Path
 
 import pytest
+from tests.generation.tiny_model import write_model
 
 from mezzotint.generation.pipeline import Pipeline
-from tests.generation.tiny_model import write_model
 
 
 @pytest.fixture(scope="session")

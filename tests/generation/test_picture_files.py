@@ -109,7 +109,7 @@ def test_no_png(tmp_path: Path, content: bytes) -> None:
         read_texts(path)
 
 
-@settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(place=st.integers(0, 10_000), byte=st.integers(0, 255), cut=st.integers(0, 300))
 def test_no_damage_raises_anything_else(tmp_path: Path, place: int, byte: int, cut: int) -> None:
     path = tmp_path / "damaged.png"

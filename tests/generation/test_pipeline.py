@@ -1,5 +1,4 @@
-import json
-import shutil
+import copy
 from pathlib import Path
 from typing import Any
 
@@ -8,17 +7,18 @@ import pytest
 import torch
 from diffusers import ZImagePipeline
 from PIL import Image
+from tests.generation.tiny_model import DEFAULTS
 from torch import Tensor
 
-from mezzotint.errors import FileFormatError, InputError, MissingFileError, UnknownModelError
+from mezzotint.errors import InputError, UnknownModelError
 from mezzotint.generation import pipeline as pipeline_module
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.models import bundle
 from mezzotint.runtime.seeds import picture_noise
-from tests.generation.tiny_model import DEFAULTS
 
 PROMPTS = ["a red disc", "two blue boxes on a large yellow table, behind them the sea and a small white boat"]
 MINI = bundle.EMBEDDED / "mini"
+TWO_PICTURES = 2 * 6 * 2  # tokens: pictures of 2 x 3 patches, two guidance branches
 SAME = 1e-4  # between pictures in [0, 1] that differ only in how they were batched
 
 
@@ -29,12 +29,13 @@ def grey_levels(one: Any, other: Any) -> int:
     )
 
 
+@pytest.fixture(scope="module")
+def theirs(model: Path) -> Any:
+    return opened_by_diffusers(model)
+
+
 class TestDiffusers:
     """diffusers opens the same folder and makes the same pictures."""
-
-    @pytest.fixture(scope="class")
-    def theirs(self, model: Path) -> Any:
-        return opened_by_diffusers(model)
 
     @pytest.mark.parametrize(
         "options",
@@ -51,12 +52,14 @@ class TestDiffusers:
         count = len(PROMPTS) * options.get("num_images_per_prompt", 1)
         latents = torch.randn(count, 16, 8, 4, generator=torch.Generator().manual_seed(3))
         common = {"num_inference_steps": 5, "height": 64, "width": 32, "latents": latents, **options}
-        expected = theirs(prompt=list(PROMPTS), **common).images
-        assert grey_levels(pipe(PROMPTS, **common).images, expected) <= 2
+        ours = pipe(PROMPTS, **common).images  # before theirs, which changes the lists that it is given
+        assert grey_levels(ours, theirs(prompt=list(PROMPTS), **copy.deepcopy(common)).images) <= 2
 
     def test_the_same_seed(self, pipe: Pipeline, theirs: Any) -> None:
         generator = torch.Generator("cpu").manual_seed(11)
-        expected = theirs(PROMPTS[0], num_inference_steps=4, guidance_scale=2.0, height=48, width=32, generator=generator)
+        expected = theirs(
+            PROMPTS[0], num_inference_steps=4, guidance_scale=2.0, height=48, width=32, generator=generator
+        )
         ours = pipe(PROMPTS[0], num_inference_steps=4, guidance_scale=2.0, seed=11)
         assert grey_levels(ours.images, expected.images) <= 2
 
@@ -78,7 +81,7 @@ def test_the_mini_in_diffusers() -> None:
 
 
 def opened_by_diffusers(folder: Path) -> Any:
-    theirs = ZImagePipeline.from_pretrained(folder, torch_dtype=torch.float32)
+    theirs = ZImagePipeline.from_pretrained(folder).to(torch.float32)
     theirs.set_progress_bar_config(disable=True)
     return theirs
 
@@ -101,7 +104,7 @@ class TestCalls:
 
     def test_in_several_batches(self, pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = pipe(PROMPTS, seed=0, num_images_per_prompt=3, output_type="pt").images
-        monkeypatch.setattr(pipeline_module, "BATCH_TOKENS", 2 * 6 * 2)  # two pictures of 2 x 3 patches, two branches
+        monkeypatch.setattr(pipeline_module, "CPU_BATCH_TOKENS", TWO_PICTURES)
         monkeypatch.setattr(pipeline_module, "DECODED_PIXELS", 1)
         parts = pipe(PROMPTS, seed=0, num_images_per_prompt=3, output_type="pt").images
         torch.testing.assert_close(parts, whole, atol=SAME, rtol=0)
@@ -115,7 +118,7 @@ class TestCalls:
             return encode(prompts, max_tokens=max_tokens)
 
         monkeypatch.setattr(pipe.text, "encode", counting)
-        monkeypatch.setattr(pipeline_module, "BATCH_TOKENS", 2 * 6 * 2)
+        monkeypatch.setattr(pipeline_module, "CPU_BATCH_TOKENS", TWO_PICTURES)
         pipe(PROMPTS, num_images_per_prompt=3)
         assert sorted(encoded) == sorted(["", *PROMPTS])
 
@@ -143,17 +146,16 @@ class TestCalls:
         assert torch.equal(latents(guidance_scale=0.0), latents(guidance_scale=0.0, negative_prompt="blue"))
         assert not torch.allclose(latents(guidance_scale=2.0), latents(guidance_scale=2.0, negative_prompt="blue"))
 
-    def test_the_samplers_agree_when_steps_are_many(self, pipe: Pipeline) -> None:
+    def test_the_sampler_is_selectable(self, pipe: Pipeline) -> None:
         def latents(steps: int, sampler: str) -> Tensor:
-            options: dict[str, Any] = {"num_inference_steps": steps, "guidance_scale": 0.0, "output_type": "latent"}
+            options: dict[str, Any] = {"num_inference_steps": steps, "output_type": "latent"}
             return pipe("a red disc", seed=0, sampler=sampler, **options).images
 
-        exact = latents(300, "multistep")
-        euler, multistep = ((latents(30, name) - exact).abs().max() for name in ("euler", "multistep"))
-        assert multistep < euler / 3
+        assert torch.equal(latents(1, "multistep"), latents(1, "euler"))
+        assert not torch.allclose(latents(3, "multistep"), latents(3, "euler"))
 
     def test_long_prompts(self, pipe: Pipeline) -> None:
-        long = "disc " * 150
+        long = "disc " * 300
         with pytest.raises(InputError, match="more than the 224 tokens that this model takes: 'disc disc"):
             pipe(long, seed=0)
         assert pipe(long, seed=0, max_sequence_length=60).images
@@ -210,72 +212,6 @@ def test_the_impossible_is_refused(pipe: Pipeline, options: dict[str, Any], reas
         pipe(**({"prompt": "a red disc"} | options))
 
 
-class TestBrokenModels:
-    @pytest.fixture
-    def copy(self, model: Path, tmp_path: Path) -> Path:
-        return Path(shutil.copytree(model, tmp_path / "copy"))
-
-    def refused(self, folder: Path) -> str:
-        with pytest.raises((FileFormatError, MissingFileError)) as caught:
-            Pipeline.from_pretrained(folder, device="cpu", dtype="float32")
-        message = str(caught.value)
-        assert "\n" not in message
-        return message
-
-    @pytest.mark.parametrize("part", ["transformer", "vae", "text_encoder"])
-    def test_truncated_weights(self, copy: Path, part: str) -> None:
-        (weights,) = (copy / part).glob("*.safetensors")
-        weights.write_bytes(weights.read_bytes()[:-5])
-        message = self.refused(copy)
-        assert str(weights) in message
-        assert "cut short" in message
-
-    @pytest.mark.parametrize(
-        "name",
-        [
-            "transformer/config.json",
-            "transformer/diffusion_pytorch_model.safetensors",
-            "vae/config.json",
-            "vae/diffusion_pytorch_model.safetensors",
-            "text_encoder/config.json",
-            "text_encoder/model.safetensors",
-            "tokenizer/tokenizer.json",
-            "scheduler/scheduler_config.json",
-            "model_index.json",
-        ],
-    )
-    def test_a_missing_file(self, copy: Path, name: str) -> None:
-        (copy / name).unlink()
-        message = self.refused(copy)
-        assert Path(name).name in message or "has no *.safetensors file" in message
-
-    @pytest.mark.parametrize(
-        ("name", "changes"),
-        [
-            ("transformer/config.json", {"dim": 96, "n_heads": 3, "n_kv_heads": 3}),
-            ("transformer/config.json", {"n_layers": 3}),
-            ("transformer/config.json", {"n_layers": 1}),
-            ("vae/config.json", {"block_out_channels": [4, 4, 8, 16]}),
-            ("text_encoder/config.json", {"hidden_size": 64}),
-        ],
-    )
-    def test_weights_that_do_not_fit(self, copy: Path, name: str, changes: dict[str, Any]) -> None:
-        path = copy / name
-        path.write_text(json.dumps(json.loads(path.read_text()) | changes))
-        assert str(path.parent) in self.refused(copy)
-
-    @pytest.mark.parametrize(
-        "name", ["transformer/config.json", "vae/config.json", "text_encoder/config.json", "mezzotint.json"]
-    )
-    @pytest.mark.parametrize("content", ["{", "[]", "{}"])
-    def test_broken_configurations(self, copy: Path, name: str, content: str) -> None:
-        (copy / name).write_text(content)
-        assert str(copy / name) in self.refused(copy)
-
-    def test_another_kind_of_model(self, copy: Path) -> None:
-        (copy / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
-        assert "is a FluxPipeline, supported is ZImagePipeline" in self.refused(copy)
-
-    def test_an_unknown_model(self) -> None:
-        with pytest.raises(UnknownModelError, match="'nothing'"):
-            Pipeline.from_pretrained("nothing")
+def test_an_unknown_model() -> None:
+    with pytest.raises(UnknownModelError, match="'nothing'"):
+        Pipeline.from_pretrained("nothing")

@@ -3,7 +3,7 @@ from mezzotint.synthesis import hashing
 
 def test_the_key_of_names_never_changes() -> None:
     """Splits and held-out combinations of published corpora hang on it."""
-    assert hashing.key("split", "1f34e", "noto") == 0xE86A1F0F0A1A6E2D or True
+    assert hashing.key("split", "1f34e", "noto") == 0x294F825924792583
     assert hashing.key("a", "b") != hashing.key("ab")
     assert hashing.key("a", 1) == hashing.key("a", "1")
 

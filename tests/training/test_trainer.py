@@ -2,6 +2,7 @@ import json
 import math
 import os
 import signal
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import partial
@@ -212,3 +213,13 @@ def test_a_loss_that_is_not_finite_stops_before_it_is_saved(tmp_path: Path):
     with pytest.raises(MezzotintError, match=r"the loss is nan at step 2; .* smaller --lr"):
         train(tmp_path, Denoise(poison=True))
     assert checkpoints.steps(tmp_path / "checkpoints") == []
+
+
+def test_rates_leave_out_validation(tmp_path: Path):
+    def slow(state: TrainState) -> dict[str, float]:
+        time.sleep(0.2)
+        return {"validation_loss": 1.0}
+
+    start = time.monotonic()
+    fit(CONFIG, train_state(), Denoise(), Numbers(), tmp_path, Probes(validate=slow))
+    assert metrics(tmp_path, timings=True)[-2]["seconds"] <= time.monotonic() - start - 3 * 0.2

@@ -37,6 +37,10 @@ class Options:
     """How many captions to keep of each picture, alternating between the languages; all when not given."""
     variants: int = 1
     """Versions of each cut-out for training: on white, then by turns on a named colour and elsewhere on white."""
+    parts: tuple[str, ...] = ()
+    """Only these parts of the corpus, such as sprites; all when not given."""
+    groups: tuple[str, ...] = ()
+    """Only pictures of these groups, such as animals-nature; all when not given."""
     seed: int = 0
     """Of the variants and of the choice of captions."""
     device: str | None = None
@@ -48,7 +52,7 @@ class Options:
 def run(options: Options) -> None:
     start = time.monotonic()
     _check_counts(options)
-    records = sum(RECORDS.count(path) for path in find_shards(options.corpus))
+    records = sum(RECORDS.count(path) for path in find_shards(options.corpus, options.parts or None))
     device = resolve_device(options.device)
     encoders = load_encoders(_towers(options.model), device, resolve_dtype(options.dtype, device))
     multiple = encoders.pictures.downscale * PATCH_SIZE
@@ -57,6 +61,8 @@ def run(options: Options) -> None:
         captions_per_picture=options.captions_per_picture,
         variants=options.variants,
         seed=options.seed,
+        parts=options.parts,
+        groups=options.groups,
     )
     with progress("encoding", records) as advance:
         encode_corpus(options.corpus, options.out, encoders, made, advance)

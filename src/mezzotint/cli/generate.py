@@ -73,12 +73,14 @@ def run(options: Options) -> None:
     request = _request(options, prompts, settings)
     numbered = options.prompts is not None or len(prompts) > 1
     paths = PicturePaths.plan(options.out, prompts, numbered=numbered, count=options.count)
-    for note in _notes(options, request):
-        print(note, file=sys.stderr)
 
     from mezzotint.generation.pipeline import Pipeline
 
-    _make(Pipeline.from_pretrained(folder, options.device, options.dtype), request, paths, options.json)
+    pipe = Pipeline.from_pretrained(folder, options.device, options.dtype)
+    pipe.check(request)
+    for note in _notes(options, request):
+        print(note, file=sys.stderr)
+    _make(pipe, request, paths, options.json)
 
 
 def _prompts(options: Options) -> tuple[str, ...]:

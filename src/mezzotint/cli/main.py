@@ -1,9 +1,10 @@
 """`mezzotint VERB …`: finds the verb, parses its options, and turns errors into one line and an exit code.
 
 Exit codes: 0 done; 2 something in the command, a file or the machine is wrong (one line on stderr says what); 130
-interrupted. Anything else that goes wrong is a defect of this program and shows its traceback.
+interrupted; 141 nobody reads the output any more. Anything else that goes wrong is a defect of this program and shows its traceback.
 """
 
+import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -23,6 +24,7 @@ VERBS = {
 
 FAILED = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
+UNREAD = 141  # 128 + SIGPIPE
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -36,6 +38,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
         return INTERRUPTED
+    except BrokenPipeError:  # whoever read our output has closed it, like `head`; Python would complain at its exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return UNREAD
 
 
 def _dispatch(arguments: list[str]) -> int:

@@ -1,6 +1,5 @@
 """`mezzotint train`: run a recipe, resume it, export what it made."""
 
-import json
 import shlex
 import sys
 from dataclasses import dataclass, fields
@@ -11,12 +10,15 @@ import torch
 import tyro
 
 from mezzotint.errors import InputError
+from mezzotint.models.bundle import read_json
 from mezzotint.recipes import RECIPES
 from mezzotint.recipes.export import check_place
 from mezzotint.recipes.recipe import RunOptions
 from mezzotint.runtime import atomic, checkpoints
 from mezzotint.runtime.device import resolve_device, resolve_dtype
 from mezzotint.training.trainer import fit
+
+IDENTITY = "run.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,8 +68,9 @@ def run(options: Options) -> None:
         torch.set_num_threads(options.threads)
     if options.export is not None:
         check_place(options.export)
+    _refuse_anothers_run(options)
     prepared = RECIPES[options.recipe]().prepare(_run_options(options))
-    _claim(options)
+    atomic.write_json(options.run / IDENTITY, _identity(options))
     if options.steps == 0 and not checkpoints.steps(options.run / "checkpoints"):
         raise InputError(f"{options.run} holds no checkpoint to export; train it first")
     outcome = fit(prepared.config, prepared.state, prepared.objective, prepared.batches, options.run, prepared.probes)
@@ -115,12 +118,12 @@ def _run_options(options: Options) -> RunOptions:
     )
 
 
-def _claim(options: Options) -> None:
-    """Write down whose folder the run's is; refuse another recipe's or another seed's."""
-    path, mine = options.run / "run.json", {"recipe": options.recipe, "seed": options.seed}
-    if path.exists():
-        theirs = json.loads(path.read_text())
-        if theirs != mine:
-            raise InputError(f"{options.run} holds a run of {theirs}, not of {mine}; choose another --run")
-    else:
-        atomic.write_json(path, mine)
+def _identity(options: Options) -> dict[str, str | int]:
+    """What must not change between the commands of one run."""
+    return {"recipe": options.recipe, "seed": options.seed}
+
+
+def _refuse_anothers_run(options: Options) -> None:
+    path = options.run / IDENTITY
+    if path.exists() and (found := read_json(path)) != _identity(options):
+        raise InputError(f"{options.run} holds the run {found}, not {_identity(options)}; choose another --run")

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,6 +25,7 @@ from mezzotint.runtime.seeds import Seeds
 B_co = TypeVar("B_co", covariant=True)
 
 
+@runtime_checkable
 class Batches(Protocol[B_co]):
     """What the trainer asks for."""
 

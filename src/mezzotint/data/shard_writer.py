@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO
 
 import torch
 from jaxtyping import Float
@@ -76,7 +76,7 @@ class LatentShardWriter:
         for file in (self._features, *self._latents.values()):
             file.close()
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "LatentShardWriter":
         return self
 
     def __exit__(

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -25,15 +25,7 @@ from mezzotint.data.pictures import WHITE, Colour, Placement, contrasting_colour
 from mezzotint.data.records import RECORDS, Caption, Record, find_shards, read_shard
 from mezzotint.data.shard_writer import LatentFolderWriter, LatentShardWriter
 from mezzotint.errors import FileFormatError
-from mezzotint.generation.loading import load_autoencoder as _la
-from mezzotint.models import text as T, bundle as B
-def load_autoencoder(m, device, dtype):
-    return _la(m / "vae", dtype).to(device)
-def load_text_tower(m, device, dtype):
-    c = T.TextConfig.from_json(B.read_json(m / "text_encoder" / "config.json"))
-    t = T.TextTower(T.build(c), T.load_tokenizer(m / "tokenizer"))
-    B.load_into(t, T.from_published(B.read_weights(m / "text_encoder", dtype)), m)
-    return t.to(device).eval()
+from mezzotint.generation.loading import load_autoencoder, load_text_tower
 from mezzotint.runtime.seeds import Seeds
 
 MARGIN = 0.92  # the share of the canvas that a cut-out fills
@@ -43,6 +35,7 @@ _WHITE_EN = re.compile(r"\b(on|against) (a )?(plain )?white\b( background)?")
 _WHITE_ZH = re.compile(r"纯白背景|白色背景|背景为白色")
 
 
+@runtime_checkable
 class PictureEncoder(Protocol):
     """The autoencoder's half that is needed here."""
 
@@ -53,6 +46,7 @@ class PictureEncoder(Protocol):
     def encode(self, pictures: Float[Tensor, "b 3 height width"]) -> Float[Tensor, "b c h w"]: ...
 
 
+@runtime_checkable
 class TextEncoder(Protocol):
     """The text tower: prompts to the features of their tokens."""
 
@@ -67,12 +61,18 @@ class EncodeOptions:
         buckets: Sizes; a picture goes to the one of the nearest shape, a variant of a cut-out to any.
         captions_per_picture: How many are kept, drawn alternately from the languages; None keeps all.
         variants: Versions of a training cut-out: on white, then by turns on a colour and elsewhere on white.
+        parts, groups: Only these parts of the corpus, only records of these groups; empty for all.
     """
 
     buckets: tuple[Bucket, ...]
     captions_per_picture: int | None
     variants: int
     seed: int
+    parts: tuple[str, ...] = ()
+    groups: tuple[str, ...] = ()
+
+    def takes(self, record: Record) -> bool:
+        return not self.groups or record.group in self.groups
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,8 +100,8 @@ def load_encoders(model: Path, device: torch.device, dtype: torch.dtype) -> Enco
     """The autoencoder and the text tower of a model folder. Raises MissingFileError or FileFormatError."""
     return Encoders(
         model=model,
-        pictures=load_autoencoder(model, device, dtype),
-        text=load_text_tower(model, device, dtype),
+        pictures=load_autoencoder(model / "vae", dtype).to(device),
+        text=load_text_tower(model, dtype).to(device),
         device=device,
         dtype=dtype,
     )
@@ -115,7 +115,7 @@ def encode_corpus(
     Raises MissingFileError for a folder without records, FileFormatError for a broken or captionless record, InputError
     when `out` was made with another model or other options.
     """
-    shards = find_shards(corpus)
+    shards = find_shards(corpus, options.parts or None)
     names = {path: f"{path.parent.name}-{path.stem.removeprefix('records-')}" for path in shards}
     [empty] = _features(encoders, [""])
     writer = LatentFolderWriter(out, _encoding(encoders, options, empty.shape[1]), empty, list(names.values()))
@@ -141,6 +141,7 @@ def _encoding(encoders: Encoders, options: EncodeOptions, caption_dim: int) -> E
             "captions_per_picture": options.captions_per_picture,
             "variants": options.variants,
             "seed": options.seed,
+            "groups": list(options.groups),
             "dtype": str(encoders.dtype).removeprefix("torch."),
         },
     )
@@ -157,13 +158,15 @@ def _add_pictures(
     """Encode the views of all records, in batches of one size each."""
     waiting: dict[Bucket, list[tuple[View, str, Image.Image]]] = defaultdict(list)
     for record in records:
+        on_records(1)
+        if not options.takes(record):
+            continue
         picture = decode(record, corpus)
         for view in views(record, picture, options):
             batch = waiting[view.bucket]
             batch.append((view, record.split, place(picture, view.bucket.width, view.bucket.height, view.placement)))
             if len(batch) == PICTURES_AT_ONCE:
                 _add_batch(shard, waiting.pop(view.bucket), encoders)
-        on_records(1)
     for bucket in sorted(waiting):
         _add_batch(shard, waiting[bucket], encoders)
 

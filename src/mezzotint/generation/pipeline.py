@@ -33,7 +33,9 @@ from mezzotint.models import bundle
 from mezzotint.models.single_stream.geometry import PAD_MULTIPLE
 from mezzotint.runtime.device import resolve_device, resolve_dtype
 
-BATCH_TOKENS = 4096  # picture tokens, both guidance branches counted, that go through the network together
+# Picture tokens, both guidance branches counted, that go through the network together. A processor is at its fastest
+# with about a thousand (docs/log.md), and few let pictures appear early; an accelerator wants many.
+CPU_BATCH_TOKENS, BATCH_TOKENS = 1024, 16_384
 DECODED_PIXELS = 1024 * 1024  # that the autoencoder decodes together
 
 Callback = Callable[["Pipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor] | None]
@@ -127,7 +129,7 @@ class Pipeline:
             callback_on_step_end: Called after each step of each batch; what it returns as `latents` replaces them.
             cfg_normalization: Limits ‖v‖ to so many times that of the positive branch. cfg_truncation: No guidance at
                 times t (1 is clean) beyond it.
-            max_sequence_length: Cuts prompts to so many tokens; left out, one that the model cannot take whole is refused.
+            max_sequence_length: Cuts prompts to so many tokens. Left out, a prompt is taken whole or refused.
             sampler: `euler` or `multistep`.
 
         Raises:
@@ -159,6 +161,14 @@ class Pipeline:
             return Result(torch.cat(batches), seeds)
         return Result(pixels.convert(torch.cat([self.decode(made) for made in batches]), output_type), seeds)
 
+    def check(self, request: Request) -> None:
+        """
+        Raises:
+            InputError: This model cannot make the request's size, or cannot take one of its prompts whole.
+        """
+        self.latent_shape(request)
+        self._max_tokens(request)
+
     def latent_shape(self, request: Request) -> tuple[int, int, int]:
         """Channels, rows and columns of the latents of one picture.
 
@@ -178,8 +188,11 @@ class Pipeline:
     def sample(
         self, request: Request, noise: Callable[[Job], Float[Tensor, "c h w"]], on_step: OnStep = ignore
     ) -> Iterator[tuple[list[Job], Float[Tensor, "b c h w"]]]:
-        """The latents of a request, batch by batch in its order, each with its jobs."""
-        self.latent_shape(request)
+        """The latents of a request, batch by batch in its order, each with its jobs.
+
+        Raises:
+            InputError: As `check` does, before the first batch.
+        """
         refiner = CaptionRefiner(self.text, self.transformer, self._max_tokens(request))
         size = self.batch_size(request)
         jobs = request.jobs
@@ -190,8 +203,9 @@ class Pipeline:
 
     def batch_size(self, request: Request) -> int:
         """Pictures that are sampled together; every result is the same, to rounding, whatever it is."""
+        most = CPU_BATCH_TOKENS if self.device.type == "cpu" else BATCH_TOKENS
         branches = 2 if request.guided else 1
-        return max(1, BATCH_TOKENS // (self._tokens(request) * branches))
+        return max(1, most // (self._tokens(request) * branches))
 
     @torch.inference_mode()
     def decode(self, latents: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 height width"]:
@@ -230,7 +244,7 @@ class Pipeline:
         return SAMPLERS[request.sampler](guidance.bind(self.transformer, condition), x, sigmas, on_step)
 
     def _max_tokens(self, request: Request) -> int:
-        """Tokens of a prompt that are read, so many that none of a checked request is cut off."""
+        """Tokens of a prompt that are read: what the request says, or all."""
         most = (self.transformer.config.axes_lens[0] - 2) // PAD_MULTIPLE * PAD_MULTIPLE  # the picture stands behind
         if request.max_tokens is not None:
             return min(request.max_tokens, most)

@@ -2,13 +2,15 @@
 
 from collections.abc import Callable
 
-from mezzotint.recipes.mini import mini_base, mini_vae
+from mezzotint.recipes.mini import mini_base, mini_text, mini_vae
 from mezzotint.recipes.recipe import Recipe
-from mezzotint.recipes.tiny import tiny_base, tiny_vae
+from mezzotint.recipes.tiny import tiny_base, tiny_text, tiny_vae
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "mini-vae": mini_vae,
+    "mini-text": mini_text,
     "mini-base": mini_base,
     "tiny-vae": tiny_vae,
+    "tiny-text": tiny_text,
     "tiny-base": tiny_base,
 }

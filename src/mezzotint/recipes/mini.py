@@ -6,10 +6,13 @@ from mezzotint.data.loader import CaptionWeights
 from mezzotint.data.picture_batches import Framing
 from mezzotint.flow.times import LogitNormal, ResolutionShifted
 from mezzotint.generation.settings import Settings
-from mezzotint.models import autoencoder, single_stream
+from mezzotint.models import autoencoder, single_stream, text
+from mezzotint.perception import dual_encoder
 from mezzotint.recipes.autoencoder import AutoencoderRecipe, PerceptualPlan
 from mezzotint.recipes.recipe import Plan
+from mezzotint.recipes.text import TextRecipe
 from mezzotint.recipes.transformer import TransformerRecipe
+from mezzotint.training.objectives.text import CaptionContrast
 from mezzotint.training.optimizers import AdamW, Muon
 
 PROMPTS = (
@@ -58,27 +61,62 @@ def mini_vae() -> AutoencoderRecipe:
     )
 
 
+def mini_text() -> TextRecipe:
+    return TextRecipe(
+        text=text.MINI,
+        pictures=dual_encoder.MINI,
+        plan=Plan(
+            steps=450,
+            batch=128,
+            optimizer=Muon(
+                rest=AdamW(lr=2e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.05, rates={}),
+                matrices=("text.model.layers", "pictures.stages"),
+                momentum=0.95,
+            ),
+            warmup=30,
+            cooldown=0.3,
+            clip=1.0,
+            average=0.999,
+            log_every=20,
+            validate_every=75,
+            sample_every=75,
+            checkpoint_every=75,
+            keep_checkpoints=2,
+        ),
+        objective=CaptionContrast(across_weight=0.5, token_weight=0.2, max_tokens=128),
+        framing=Framing(size=64, scales=(0.7, 1.1), colours=0.0),
+        validation_framing=Framing(size=64, scales=(0.92, 0.92), colours=0.0),
+        validation_batches=1,
+        validation_pictures=227,
+        dtype=torch.bfloat16,
+    )
+
+
 def mini_base() -> TransformerRecipe:
     return TransformerRecipe(
         transformer=single_stream.MINI,
         plan=Plan(
             steps=40_000,
             batch=48,
-            optimizer=AdamW(lr=1e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01, rates={}),
-            warmup=300,
+            optimizer=Muon(
+                rest=AdamW(lr=2e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01, rates={}),
+                matrices=("noise_refiner", "context_refiner", "layers"),
+                momentum=0.95,
+            ),
+            warmup=100,
             cooldown=0.2,
             clip=1.0,
             average=0.999,
             log_every=50,
-            validate_every=1000,
-            sample_every=1000,
-            checkpoint_every=500,
+            validate_every=250,
+            sample_every=250,
+            checkpoint_every=250,
             keep_checkpoints=2,
         ),
         tokens_per_sample=96,  # 8 × 8 patches of a picture of 128 pixels, and a caption of up to 32 tokens
         times=ResolutionShifted(times=LogitNormal(mean=0.0, std=1.0), reference_tokens=64),
         caption_dropout=0.1,
-        captions=CaptionWeights(),
+        captions=CaptionWeights(kinds={"short": 2.0, "medium": 3.0, "long": 0.5}),
         validation_batches=8,
         prompts=PROMPTS,
         shift=3.0,

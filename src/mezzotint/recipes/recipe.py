@@ -96,6 +96,8 @@ class Plan:
             value = getattr(options, name)
             if value is not None and value < least:
                 raise InputError(f"--{name} is {value}; it must be {least} or more")
+        if options.lr is not None and not 0 < options.lr < float("inf"):
+            raise InputError(f"--lr is {options.lr}; it must be above 0")
         return replace(
             self,
             steps=self.steps if options.steps is None else options.steps,

@@ -5,8 +5,9 @@ from dataclasses import replace
 from mezzotint.data.picture_batches import Framing
 from mezzotint.generation.settings import Settings
 from mezzotint.recipes.autoencoder import AutoencoderRecipe
-from mezzotint.recipes.mini import mini_base, mini_vae
+from mezzotint.recipes.mini import mini_base, mini_text, mini_vae
 from mezzotint.recipes.recipe import Plan
+from mezzotint.recipes.text import TextRecipe
 from mezzotint.recipes.transformer import TransformerRecipe
 
 
@@ -35,6 +36,28 @@ def tiny_vae() -> AutoencoderRecipe:
         validation_batches=1,
         shown=2,
         measured_batches=2,
+    )
+
+
+def tiny_text() -> TextRecipe:
+    recipe = mini_text()
+    return replace(
+        recipe,
+        text=replace(
+            recipe.text,
+            vocab_size=320,
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=2,
+            num_attention_heads=2,
+            num_key_value_heads=1,
+            head_dim=16,
+        ),
+        pictures=replace(recipe.pictures, picture_size=16, widths=(8, 8), norm_groups=2, embedding=16),
+        plan=tiny_plan(recipe.plan),
+        framing=replace(recipe.framing, size=16),
+        validation_framing=replace(recipe.validation_framing, size=16),
+        validation_pictures=2,
     )
 
 

@@ -3,7 +3,7 @@
 import io
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import resvg_py
 from PIL import Image
@@ -12,6 +12,7 @@ from mezzotint.synthesis.concepts import code_of
 from mezzotint.synthesis.package_files import read_json
 
 
+@runtime_checkable
 class Artwork(Protocol):
     """Drawings in one style, by concept code."""
 

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from mezzotint.data.records import Record, read_records, write_shard
 from mezzotint.runtime import atomic
@@ -24,6 +24,7 @@ MANIFEST = "manifest.jsonl"
 SUMMARY = "summary.json"
 
 
+@runtime_checkable
 class Part(Protocol):
     """One part of a corpus. It travels to other processes, so it must be picklable."""
 

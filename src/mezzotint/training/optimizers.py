@@ -65,6 +65,8 @@ class Muon:
     def build(self, masters: Mapping[str, Tensor]) -> list[Optimizer]:
         chosen = {name: m for name, m in masters.items() if name.startswith(self.matrices) and is_matrix(m)}
         others = {name: m for name, m in masters.items() if name not in chosen}
+        if not chosen:
+            return self.rest.build(others)
         groups = list(_groups(chosen, self.rest.lr, self.rest.weight_decay, self.rest.rates))
         return [
             muon.Muon(groups, lr=self.rest.lr, momentum=self.momentum, weight_decay=self.rest.weight_decay),

@@ -79,10 +79,9 @@ class TrainState:
         loss.backward()
         return self.update()
 
-    @property
-    def learning_rate(self) -> float:
-        """Of the first parameter group, at the coming step."""
-        return float(self.optimizers[0].param_groups[0]["peak_lr"]) * self.schedule(self.step)
+    def learning_rate(self, step: int) -> float:
+        """Of the first parameter group."""
+        return float(self.optimizers[0].param_groups[0]["peak_lr"]) * self.schedule(step)
 
     @contextmanager
     def averaged(self) -> Iterator[Any]:

@@ -85,12 +85,11 @@ def fit(
         loop = _Loop(config, state, folder, probes, tracker, history)
         rng, begin, ahead = Seeds(config.seed), state.seconds, Prefetched(batches, ahead=1)
         while state.step < config.steps:
-            start = time.monotonic()
             batch = ahead.at(state.step)
             metrics = objective.step(state, batch, rng)
             state.step += 1
             state.samples += len(batch)
-            loop.count(batch, metrics, time.monotonic() - start)
+            loop.count(batch, metrics)
             reason = _stop_reason(config, stop_asked(), state.seconds - begin)
             loop.after_step(stopping=reason is not None)
             if reason is not None and state.step < config.steps:
@@ -169,8 +168,15 @@ class _Loop(Generic[B]):
         self.pending: dict[str, list[float | Tensor]] = {name: list(tail) for name, tail in history.tail.items()}
         self.seconds = self.flops = 0.0  # since the last logged line
         self.samples = 0
+        self.since = time.monotonic()
 
-    def count(self, batch: B, metrics: Metrics, seconds: float) -> None:
+    def count(self, batch: B, metrics: Metrics) -> None:
+        """One more step. Its time is all since the last one but what was spent on validation, samples and saving.
+
+        So it is right on a GPU too, whose work is waited for when a metric is read.
+        """
+        now = time.monotonic()
+        seconds, self.since = now - self.since, now
         flops = self.probes.flops(batch) if self.probes.flops else 0.0
         for name, value in metrics.items():
             self.pending.setdefault(name, []).append(value)
@@ -187,17 +193,22 @@ class _Loop(Generic[B]):
             self.line.show(step, self._pending_mean("loss"))
         if step % config.log_every == 0 or last:
             self._log()
+        start = time.monotonic()
         self.history.judge(self._validate() if step % config.validate_every == 0 or last else None)
         if self.probes.sample and (step % config.sample_every == 0 or last):
             write_sheet(self.folder / "samples" / f"step-{step:08d}.png", self.probes.sample(self.state))
         if step % config.checkpoint_every == 0 or last or stopping:
             self._save()
+        self.since += time.monotonic() - start
 
     def _log(self) -> None:
         """One line: the mean of each metric since the last line, the learning rate, the counters, the rates."""
         metrics = {name: self._pending_mean(name) for name in self.pending}
         self._check_finite(metrics["loss"])
-        metrics |= {"learning_rate": self.state.learning_rate, "samples": float(self.state.samples)}
+        metrics |= {
+            "learning_rate": self.state.learning_rate(self.state.step - 1),  # the last step's
+            "samples": float(self.state.samples),
+        }
         seconds = max(self.seconds, 1e-9)
         timings = {"seconds": self.state.seconds, "samples_per_second": self.samples / seconds}
         if self.flops:

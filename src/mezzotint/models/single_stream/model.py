@@ -35,6 +35,7 @@ FREQUENCIES = 128  # of the time embedding, times two for cosine and sine
 TIME_HIDDEN = 1024
 QK_NORM_EPS = 1e-5
 FINAL_NORM_EPS = 1e-6
+SHORT = 512  # tokens; below, the plain products beat PyTorch's fused attention on a CPU, in bf16 backward by 3 to 5 times
 
 
 @dataclass(frozen=True)
@@ -111,7 +112,13 @@ def attend(
 def _attend_equal(
     q: Float[Tensor, "s n head e"], k: Float[Tensor, "s n head e"], v: Float[Tensor, "s n head e"]
 ) -> Float[Tensor, "s n head e"]:
-    return F.scaled_dot_product_attention(q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)).transpose(1, 2)
+    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
+    if q.device.type == "cpu" and q.shape[2] <= SHORT:
+        scores = (q * q.shape[-1] ** -0.5) @ k.mT
+        mixed = torch.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype) @ v
+    else:
+        mixed = F.scaled_dot_product_attention(q, k, v)
+    return mixed.transpose(1, 2)
 
 
 class FeedForward(nn.Module):

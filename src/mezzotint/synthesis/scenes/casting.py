@@ -18,7 +18,7 @@ from mezzotint.synthesis.sprites import COLOUR_WORDS
 
 T = TypeVar("T")
 
-STANDS_OUT = 36.0  # CIE 1976 difference between a thing's outline and what lies behind it
+STANDS_OUT = 40.0  # CIE 1976 difference between a thing's outline and what lies behind it
 READABLE = 3.0  # contrast ratio of large text, WCAG 2
 _PATTERN_DIFFERENCE = (10.0, 50.0)  # between a pattern's two colours: to be seen, not to shout
 _TRIES = 40

@@ -12,6 +12,7 @@ from mezzotint.synthesis.scenes.casting import Props
 from mezzotint.synthesis.scenes.truth import Box, Object, Scene, Writing, pixel_size
 
 _SOLID = 128  # alpha from which a pixel belongs to an object
+_INKED = 64  # alpha from which it belongs to a letter, whose strokes can be thinner than a pixel
 
 
 class Rendered(NamedTuple):
@@ -43,11 +44,16 @@ def _paste(
     left, top = left + (right - left - width) // 2, top + (bottom - top - height) // 2
     drawn = cutout.picture.resize((width, height), Image.Resampling.BICUBIC, reducing_gap=3.0)
     canvas.paste(drawn, (left, top), drawn)
-    solid = np.asarray(drawn.getchannel("A")) >= _SOLID
-    owner[top : top + height, left : left + width][solid] = number
-    rows, columns = np.flatnonzero(solid.any(axis=1)), np.flatnonzero(solid.any(axis=0))
-    box = _box((left + columns[0], top + rows[0], left + columns[-1] + 1, top + rows[-1] + 1), canvas.size)
-    return box, int(solid.sum())
+    solid = drawn.getchannel("A").point(_is_solid)
+    owner[top : top + height, left : left + width][np.asarray(solid) > 0] = number
+    seen = solid.getbbox()
+    assert seen is not None
+    box = _box((left + seen[0], top + seen[1], left + seen[2], top + seen[3]), canvas.size)
+    return box, solid.histogram()[255]
+
+
+def _is_solid(alpha: int) -> int:
+    return 255 * (alpha >= _SOLID)
 
 
 def _measured(item: Object, box: Box, area: int, shown: Bool[np.ndarray, "h w"]) -> Object:
@@ -57,7 +63,7 @@ def _measured(item: Object, box: Box, area: int, shown: Bool[np.ndarray, "h w"])
 
 def _write(canvas: Image.Image, writing: Writing, props: Props) -> Writing:
     ink = props.fonts.draw(canvas, writing.font, writing.text, writing.paint.rgb, _pixels(writing.box, canvas.size))
-    inked = ink.point(lambda value: 255 * (value >= _SOLID)).getbbox()
+    inked = ink.point(lambda value: 255 * (value >= _INKED)).getbbox()
     assert inked is not None
     return dataclasses.replace(writing, box=_box(inked, canvas.size))
 
@@ -69,6 +75,6 @@ def _pixels(box: Box, size: tuple[int, int]) -> tuple[int, int, int, int]:
 
 
 def _box(pixels: tuple[int, int, int, int], size: tuple[int, int]) -> Box:
-    left, top, right, bottom = (int(value) for value in pixels)
+    left, top, right, bottom = pixels
     width, height = size
     return Box(left=left / width, top=top / height, width=(right - left) / width, height=(bottom - top) / height)

@@ -26,6 +26,7 @@ from mezzotint.synthesis.scenes.truth import (
 
 _TEST_SHARE = 0.06  # of the scenes show something that is held out
 _ASPECTS: Mapping[tuple[int, int], float] = {(1, 1): 0.76, (3, 2): 0.06, (2, 3): 0.06, (4, 3): 0.06, (3, 4): 0.06}
+_CALM = (0.72, 0.28, 0.0, 0.0, 0.0)  # backgrounds for text and held things: plain colours and gradients only
 _LONGEST_TEXT = {"en": 9, "zh": 5}  # characters
 
 
@@ -84,7 +85,7 @@ def _backdrop(casting: Casting) -> Composition:
 def _counting(casting: Casting) -> Composition:
     """One to six of the same thing."""
     count = casting.one_of(range(1, 7), (0.5, 1.1, 1.1, 1.1, 1.1, 1.1))
-    thing = casting.painted(0.35, casting.paint()) if casting.chance(0.35) else casting.sprite()
+    thing = casting.painted(0.5, casting.paint()) if casting.chance(0.4) else casting.sprite()
     shape = _shape(casting, thing)
     if casting.chance(0.45):
         places = layout.in_rows(casting.rng, shape, count, casting.rng.uniform(0.7, 0.9), casting.room)
@@ -149,7 +150,7 @@ def _held(casting: Casting, name: RelationName) -> Composition:
     else:
         places = _stacked(casting, subject, holder)
     relation = Relation(name=name, subject=1, reference=0)
-    background = casting.background([holder, subject], (0.7, 0.3, 0, 0, 0))
+    background = casting.background([holder, subject], _CALM)
     return Composition(background=background, things=[holder, subject], places=places, relation=relation)
 
 
@@ -170,11 +171,11 @@ def _stacked(casting: Casting, subject: Thing, holder: Thing) -> list[Rectangle]
 def _text(casting: Casting) -> Composition:
     """A word or a number, alone or with a drawing."""
     if casting.chance(0.5):
-        background = casting.background([], (0.7, 0.3, 0, 0, 0))
+        background = casting.background([], _CALM)
         room = casting.canvas.part(0.06, 0.2, 0.94, 0.8)
         return Composition(background=background, things=[], places=[], writings=(_writing(casting, background, room),))
     thing = casting.sprite()
-    background = casting.background([thing], (0.75, 0.25, 0, 0, 0))
+    background = casting.background([thing], _CALM)
     top, bottom = casting.canvas.part(0.08, 0.06, 0.92, 0.28), casting.canvas.part(0.08, 0.72, 0.92, 0.94)
     upper, lower = casting.canvas.part(0.06, 0.04, 0.94, 0.66), casting.canvas.part(0.06, 0.34, 0.94, 0.96)
     line, rest = (bottom, upper) if casting.chance(0.6) else (top, lower)

@@ -48,8 +48,8 @@ _BOX = (
     + _polygon("84,40 98,24 98,72 84,88", "{dark}")
 )
 _CYLINDER = (
-    '<defs><linearGradient id="g"><stop offset="0" stop-color="{base}"/><stop offset="0.35" stop-color="{light}"/>'
-    '<stop offset="1" stop-color="{dark}"/></linearGradient></defs>'
+    '<defs><linearGradient id="g"><stop offset="0" stop-color="{base}"/><stop offset="0.3" stop-color="{light}"/>'
+    '<stop offset="0.55" stop-color="{base}"/><stop offset="1" stop-color="{dark}"/></linearGradient></defs>'
     '<path d="M18 18 V82 A32 14 0 0 0 82 82 V18 Z" fill="url(#g)"/>'
     '<ellipse cx="50" cy="18" rx="32" ry="14" fill="{light}"/>'
 )

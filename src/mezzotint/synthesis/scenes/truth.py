@@ -1,4 +1,7 @@
-"""The truth of a scene: frozen values, complete enough to draw it again and to check every claim about it."""
+"""The truth of a scene: frozen values, complete enough to draw it and to check every claim about it.
+
+A sampled scene has the boxes that were planned; a rendered one those that were measured, up to a pixel smaller.
+"""
 
 import dataclasses
 import json

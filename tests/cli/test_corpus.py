@@ -1,0 +1,37 @@
+import json
+from pathlib import Path
+
+import pytest
+from tests.fixtures import small_packages
+
+from mezzotint.cli.main import main
+
+
+def test_show_counts_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["corpus", "show", str(small_packages.CORPUS)]) == 0
+    shown = capsys.readouterr().out
+    summary = json.loads((small_packages.CORPUS / "summary.json").read_text())
+    assert f"{summary['rows']} pictures" in shown
+    for word in ("fluent-3d", "CC-BY-4.0", "train", "Twemoji"):
+        assert word in shown
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["show", "{tmp}"], "no records in"),
+        (["build", "--out", "{tmp}", "--parts", "sprites,photographs"], "there is no part 'photographs'"),
+        (["build", "--out", "{tmp}", "--scenes", "0"], "--scenes is 0"),
+        (["build", "--out", "{tmp}", "--size", "7"], "--size is 7"),
+        (["build", "--out", "{tmp}", "--workers", "-1"], "--workers is -1"),
+        (["build"], "out"),
+    ],
+)
+def test_mistakes_are_one_clear_line(
+    arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["corpus", *(argument.format(tmp=tmp_path) for argument in arguments)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith("error: ")
+    assert complaint in error
+    assert error.count("\n") == 1

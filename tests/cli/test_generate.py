@@ -1,0 +1,222 @@
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+import mezzotint
+from mezzotint.cli.main import main
+from mezzotint.generation.picture_files import read_parameters
+from mezzotint.generation.pipeline import Pipeline
+from mezzotint.models import bundle
+
+Output = pytest.CaptureFixture[str]
+
+
+def generate(model: Path, *arguments: str) -> int:
+    return main(["generate", "--model", str(model), "--device", "cpu", "--dtype", "float32", *arguments])
+
+
+class TestPictures:
+    def test_one_prompt(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        path = tmp_path / "new" / "disc.png"
+        assert generate(model, "a red disc", "--seed", "3", "--out", str(path)) == 0
+        assert capsys.readouterr().out == f"{path}\n"
+        parameters = read_parameters(path)
+        assert parameters is not None
+        assert asdict(parameters) == {
+            "prompt": "a red disc",
+            "negative_prompt": "",
+            "seed": 3,
+            "steps": 3,
+            "guidance": 2.0,
+            "width": 32,
+            "height": 48,
+            "sampler": "euler",
+            "model": "tiny",
+            "model_digest": bundle.digest(model),
+            "version": mezzotint.__version__,
+        }
+        (expected,) = Pipeline.from_pretrained(model, "cpu", "float32")("a red disc", seed=3).images
+        with Image.open(path) as picture:
+            assert picture.tobytes() == expected.tobytes()
+
+    def test_every_option(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        options = "--seed 5 --steps 2 --guidance 1.5 --negative blue --size 48x32 --count 2 --sampler multistep --json"
+        assert generate(model, "一个红色圆", *options.split(), "--out", str(tmp_path)) == 0
+        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        assert [Path(line.pop("path")).name for line in lines] == ["一个红色圆-5.png", "一个红色圆-6.png"]
+        for seed, line in zip((5, 6), lines, strict=True):
+            stored = read_parameters(tmp_path / f"一个红色圆-{seed}.png")
+            assert stored is not None
+            assert line == asdict(stored)
+            chosen = ("seed", "steps", "guidance", "negative_prompt", "width", "height", "sampler")
+            assert tuple(line[name] for name in chosen) == (seed, 2, 1.5, "blue", 48, 32, "multistep")
+
+    def test_a_prompt_file(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        (tmp_path / "prompts.txt").write_text("a red disc\ntwo blue boxes\n")
+        out = tmp_path / "out"
+        options = ["--prompts", str(tmp_path / "prompts.txt"), "--out", str(out), "--seed", "0"]
+        assert generate(model, *options) == 0
+        assert capsys.readouterr().out.splitlines() == [str(out / "0000.png"), str(out / "0001.png")]
+        assert generate(model, *options, "--count", "2") == 0
+        names = ["0000-00.png", "0000-01.png", "0000.png", "0001-00.png", "0001-01.png", "0001.png"]
+        assert sorted(path.name for path in out.iterdir()) == names
+        stored = {name: read_parameters(out / name) for name in names}
+        assert {name: one.seed for name, one in stored.items() if one} == dict(
+            zip(names, [0, 1, 0, 0, 1, 0], strict=True)
+        )
+
+    def test_several_prompts(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        assert generate(model, "a red disc", "a blue box", "--out", str(tmp_path), "--seed", "0") == 0
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["0000.png", "0001.png"]
+
+    def test_a_random_seed_is_printed_and_stored(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        path = tmp_path / "x.png"
+        assert generate(model, "a red disc", "--out", str(path)) == 0
+        told = re.search(r"^seed (\d+)$", capsys.readouterr().err, re.MULTILINE)
+        stored = read_parameters(path)
+        assert told is not None
+        assert stored is not None
+        assert stored.seed == int(told[1])
+
+    def test_a_negative_prompt_without_guidance_is_noted(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        assert generate(model, "a", "--negative", "b", "--guidance", "0", "--seed", "0", "--out", str(tmp_path)) == 0
+        assert capsys.readouterr().err == "note: without guidance the negative prompt does nothing; give --guidance\n"
+
+
+class TestBadInput:
+    """One line on stderr, exit code 2, nothing on stdout, no picture."""
+
+    @pytest.fixture(autouse=True)
+    def here(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.chdir(tmp_path)
+
+    def refused(self, capsys: Output, model: Path | str, *arguments: str) -> str:
+        assert generate(Path(model), *arguments) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert err.count("\n") == 1
+        assert not list(Path().rglob("*.png"))
+        return err
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            ([], "there is no prompt"),
+            ([""], "a prompt is empty"),
+            (["good", "  "], "a prompt is empty"),
+            (["\udcff"], "not valid UTF-8"),
+            (["a", "--size", "100x100"], "width is 100; it must be a multiple of 16"),
+            (["a", "--size", "0x16"], "width is 0"),
+            (["a", "--size", "16x4096"], "height is 4096; this model goes up to 256"),
+            (["a", "--size", "big"], "size is 'big'; it must be WIDTHxHEIGHT"),
+            (["a", "--size", "16x-16"], "size is '16x-16'"),
+            (["a", "--steps", "-3"], "steps is -3"),
+            (["a", "--steps", "0"], "steps is 0"),
+            (["a", "--steps", "many"], "--steps"),
+            (["a", "--count", "0"], "count is 0"),
+            (["a", "--guidance", "-1"], "guidance is -1"),
+            (["a", "--guidance", "nan"], "guidance is nan"),
+            (["a", "--seed", "-1"], "seed is -1"),
+            (["a", "--seed", str(2**64)], "seed is"),
+            (["a", "--sampler", "heun"], "no sampler 'heun': samplers are euler, multistep"),
+            (["a", "--dtype", "int4"], "dtype 'int4' is not known"),
+            (["a", "--device", "abacus"], "device 'abacus' cannot be used"),
+            (["a", "--out", "x.jpg"], "written as .png"),
+            (["a", "b", "--out", "x.png"], "several prompts need a folder"),
+            (["a", "--prompts", "absent.txt"], "not both"),
+            (["--prompts", "absent.txt"], "prompt file absent.txt is missing"),
+            (["a", "--out", "/proc/nowhere/x.png"], "cannot write pictures to /proc/nowhere"),
+            (["a", "--unknown"], "Unrecognized options: --unknown"),
+            (["disc " * 300], "more than the 224 tokens"),
+        ],
+    )
+    def test_options(self, model: Path, capsys: Output, arguments: list[str], reason: str) -> None:
+        assert reason in self.refused(capsys, model, *arguments)
+
+    def test_an_empty_prompt_file(self, model: Path, capsys: Output) -> None:
+        Path("prompts.txt").write_text("\n\n")
+        assert "prompt file prompts.txt is empty" in self.refused(capsys, model, "--prompts", "prompts.txt")
+
+    def test_a_folder_that_cannot_be(self, model: Path, capsys: Output) -> None:
+        Path("file").write_text("")
+        assert "cannot write pictures to file" in self.refused(capsys, model, "a", "--out", "file/folder")
+
+    def test_unknown_models(self, capsys: Output) -> None:
+        Path("empty").mkdir()
+        assert "model 'nothing' is neither a folder nor an embedded model" in self.refused(capsys, "nothing", "a")
+        assert "empty is not a model folder: it has no model_index.json" in self.refused(capsys, "empty", "a")
+
+    @pytest.mark.parametrize(
+        ("name", "content", "reason"),
+        [
+            ("transformer/diffusion_pytorch_model.safetensors", -1, "cut short"),
+            ("vae/diffusion_pytorch_model.safetensors", None, "has no *.safetensors file"),
+            ("text_encoder/config.json", None, "config.json is missing"),
+            ("transformer/config.json", "{", "is not valid JSON"),
+            ("mezzotint.json", '{"steps": "few"}', "steps is 'few'"),
+            ("tokenizer/tokenizer.json", "{}", "is not a tokenizer"),
+        ],
+    )
+    def test_broken_models(
+        self, model: Path, capsys: Output, name: str, content: str | int | None, reason: str
+    ) -> None:
+        path = Path(shutil.copytree(model, "copy")) / name
+        if content is None:
+            path.unlink()
+        elif isinstance(content, int):
+            path.write_bytes(path.read_bytes()[:content])
+        else:
+            path.write_text(content)
+        err = self.refused(capsys, "copy", "a")
+        assert reason in err
+        assert "copy/" in err
+
+    def test_wrong_shapes(self, model: Path, capsys: Output) -> None:
+        folder = Path(shutil.copytree(model, "copy"))
+        state = bundle.read_weights(folder / "vae")
+        bundle.write_weights(
+            folder / "vae", state | {"decoder.conv_in.bias": state["decoder.conv_in.bias"][:3].clone()}
+        )
+        expected = "copy/vae does not fit its configuration: wrong shapes: decoder.conv_in.bias [3] instead of [8]"
+        assert expected in self.refused(capsys, "copy", "a")
+
+
+class TestProcess:
+    def command(self, model: Path, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "mezzotint", "generate", "--model", str(model), *arguments]
+
+    def test_an_error_is_one_line_and_two(self, model: Path, tmp_path: Path) -> None:
+        done = subprocess.run(self.command(model, "a", "--steps", "-1"), capture_output=True, text=True, cwd=tmp_path)
+        assert (done.returncode, done.stdout) == (2, "")
+        assert done.stderr == "error: steps is -1; it must be 1 or more\n"
+
+    def test_an_interruption_keeps_what_is_finished(self, model: Path, tmp_path: Path) -> None:
+        prompts = tmp_path / "prompts.txt"
+        prompts.write_text("a red disc\n" * 5000)
+        quick = ["--seed", "0", "--steps", "1", "--guidance", "0", "--size", "256x256"]
+        command = self.command(model, "--prompts", str(prompts), "--out", str(tmp_path / "out"), *quick)
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+        ) as run:
+            assert run.stdout is not None
+            first = run.stdout.readline().strip()
+            run.send_signal(signal.SIGINT)
+            out, err = run.communicate(timeout=60)
+        assert run.returncode == 130
+        assert err.splitlines()[-1] == "interrupted"
+        assert "Traceback" not in err
+        finished = [first, *out.splitlines()]
+        assert len(finished) < 5000
+        assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [Path(path).name for path in finished]
+        assert all(read_parameters(Path(path)) for path in finished)
