@@ -1,7 +1,8 @@
 """`mezzotint VERB …`: finds the verb, parses its options, and turns errors into one line and an exit code.
 
 Exit codes: 0 done; 2 something in the command, a file or the machine is wrong (one line on stderr says what); 130
-interrupted; 141 nobody reads the output any more. Anything else that goes wrong is a defect of this program and shows its traceback.
+interrupted; 141 nobody reads the output any more. Anything else that goes wrong is a defect of this program and shows
+its traceback.
 """
 
 import os

@@ -67,4 +67,3 @@ def partial(sigmas: Float[Tensor, "sigmas"], strength: float) -> Float[Tensor, "
 
 def _closed(sigmas: Float[Tensor, "steps"]) -> Float[Tensor, "sigmas"]:
     return torch.cat([sigmas, sigmas.new_zeros(1)]).float()
-

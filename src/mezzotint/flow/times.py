@@ -27,7 +27,7 @@ class Uniform:
 
 @dataclass(frozen=True, kw_only=True)
 class LogitNormal:
-    """logit(t) ~ Normal(mean, std²): the middle of the path more often than its ends (Esser et al. 2024, section 3.1)."""
+    """logit(t) ~ Normal(mean, std²): the middle of the path most often (Esser et al. 2024, section 3.1)."""
 
     mean: float
     std: float
@@ -40,8 +40,8 @@ class LogitNormal:
 class ResolutionShifted:
     """Another sampler's times, moved towards noise as pictures grow.
 
-    A picture of n times the tokens needs sqrt(n) times the noise to be equally hidden: sigma' = s·sigma / (1 + (s − 1)·sigma)
-    with s = sqrt(tokens / reference_tokens) (Esser et al. 2024, equation 23).
+    A picture of n times the tokens needs sqrt(n) times the noise to be equally hidden:
+    sigma' = s·sigma / (1 + (s − 1)·sigma) with s = sqrt(tokens / reference_tokens) (Esser et al. 2024, equation 23).
     """
 
     times: TimeSampler

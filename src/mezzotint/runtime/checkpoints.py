@@ -62,4 +62,6 @@ def load(place: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         state = json.loads((place / "state.json").read_text())
         return load_file(place / "tensors.safetensors"), state
     except (OSError, ValueError, SafetensorError) as cause:
-        raise FileFormatError(f"checkpoint {place} cannot be read ({cause}); remove it to go on from an older one") from cause
+        raise FileFormatError(
+            f"checkpoint {place} cannot be read ({cause}); remove it to go on from an older one"
+        ) from cause

@@ -2,7 +2,7 @@
 
 Every residual branch and the attention end in zeros, so at the start only the convolutions between the resolutions
 act, and those are orthogonal: the signal and its gradient pass through undiminished (Zhang et al. 2019, "Fixup"; Saxe
-et et al. 2014). The posterior starts narrow, since unit noise would drown the first latents. After 500 steps of AdamW on
+et al. 2014). The posterior starts narrow, since unit noise would drown the first latents. After 500 steps of AdamW on
 eight 64x64 crops (widths 16, 32, 64, 128) this gave 21.6 dB where PyTorch's defaults gave 14.2 dB; Muon then added
 3.8 dB (docs/log.md).
 """
