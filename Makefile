@@ -40,4 +40,4 @@ check: .venv/development ## format, lint, types, import order
 
 .PHONY: bench
 bench: .venv/development ## speed beside diffusers; writes docs/benchmarks.md
-	$(BIN)/python benchmarks/network.py --write docs/benchmarks.md
+	$(BIN)/python -m benchmarks.network --write docs/benchmarks.md

@@ -36,6 +36,19 @@ def test_it_ends_with_one_line_that_says_what_is_there(
     shards.verify()
 
 
+def test_parts_and_groups_choose_what_is_encoded(corpus: Path, model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    assert encode(corpus, "--model", model, "--out", out, "--size", "32", "--groups", "round") == 0
+    assert sorted(LatentShards(out).ids) == [f"sprite/{colour}-disc" for colour in ("blue", "gold", "green", "red")]
+    listed = tmp_path / "listed.txt"
+    listed.write_text("# what is round\ndisc a disc\ntriangle\n")
+    only = tmp_path / "only"
+    assert encode(corpus, "--model", model, "--out", only, "--size", "32", "--concepts", listed) == 0
+    assert LatentShards(only).ids == LatentShards(out).ids
+    assert encode(corpus, "--model", model, "--out", tmp_path / "scenes", "--size", "32", "--parts", "scenes") == 0
+    assert all(id.startswith("scene/") for id in LatentShards(tmp_path / "scenes").ids)
+
+
 @pytest.mark.parametrize(
     ("changed", "complaint"),
     [
@@ -46,6 +59,9 @@ def test_it_ends_with_one_line_that_says_what_is_there(
         ({"--model": "no-such-model"}, "model 'no-such-model' is neither a folder nor an embedded model"),
         ({"--dtype": "int8"}, "dtype 'int8' is not known"),
         ({"--variants": "many"}, "variants"),
+        ({"--concepts": "no-such-file"}, "concepts no-such-file cannot be read"),
+        ({"--concepts": __file__}, "names no concept of this corpus"),
+        ({"--groups": "oval"}, "no picture is of the group 'oval'; the groups of this corpus: round, square"),
     ],
 )
 def test_a_wrong_option_is_one_clear_line(

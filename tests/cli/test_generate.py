@@ -9,7 +9,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import save_file
 
 import mezzotint
 from mezzotint.cli.main import main
@@ -132,6 +134,10 @@ class TestBadInput:
             (["a", "--dtype", "int4"], "dtype 'int4' is not known"),
             (["a", "--device", "abacus"], "device 'abacus' cannot be used"),
             (["a", "--out", "x.jpg"], "written as .png"),
+            (["a", "--lora", "absent.safetensors:0.5"], "LoRA absent.safetensors is missing"),
+            (["a", "--lora", "/dev/null:strong"], "the weight of LoRA /dev/null is 'strong'"),
+            (["a", "--lora", "/dev/null:nan"], "the weight of LoRA /dev/null is 'nan'"),
+            (["a", "--vae", "absent.gguf"], "absent.gguf"),
             (["a", "b", "--out", "x.png"], "several prompts need a folder"),
             (["a", "--prompts", "absent.txt"], "not both"),
             (["--prompts", "absent.txt"], "prompt file absent.txt is missing"),
@@ -189,6 +195,47 @@ class TestBadInput:
         )
         expected = "copy/vae does not fit its configuration: wrong shapes: decoder.conv_in.bias [3] instead of [8]"
         assert expected in self.refused(capsys, "copy", "a")
+
+
+class TestFiles:
+    """Single files and LoRAs in place of a folder's weights."""
+
+    def picture(self, path: Path) -> bytes:
+        with Image.open(path) as picture:
+            return picture.tobytes()
+
+    def test_single_files_give_the_same_picture(self, model: Path, tmp_path: Path) -> None:
+        parts = {"transformer": "z.gguf", "vae": "ae.safetensors", "text_encoder": "qwen.safetensors"}
+        for component, name in parts.items():
+            assert main(["convert", str(model), str(tmp_path / name), "--component", component]) == 0
+        assert generate(model, "a red disc", "--seed", "3", "--out", str(tmp_path / "a.png")) == 0
+        options = ["--base", str(model), "--vae", str(tmp_path / "ae.safetensors")]
+        options += ["--text-encoder", str(tmp_path / "qwen.safetensors"), "--seed", "3"]
+        assert generate(tmp_path / "z.gguf", "a red disc", *options, "--out", str(tmp_path / "b.png")) == 0
+        assert self.picture(tmp_path / "a.png") == self.picture(tmp_path / "b.png")
+        stored = read_parameters(tmp_path / "b.png")
+        assert stored is not None
+        assert stored.model == "tiny + z + qwen + ae"
+
+    def test_loras_with_weights(self, model: Path, tmp_path: Path) -> None:
+        down = torch.full((2, 64), 0.3)
+        for name, sign in (("one", 1.0), ("two", -1.0)):
+            key = "diffusion_model.layers.0.attention.to_v"
+            up = sign * torch.ones(64, 2)
+            save_file({f"{key}.lora_down.weight": down, f"{key}.lora_up.weight": up}, tmp_path / f"{name}.safetensors")
+        one, two = str(tmp_path / "one.safetensors"), str(tmp_path / "two.safetensors")
+        made = {}
+        for name, loras in {"none": [], "one": [one], "both": [f"{one}:0.5", f"{two}:0.5"]}.items():
+            options = [text for lora in loras for text in ("--lora", lora)]
+            out = tmp_path / f"{name}.png"
+            assert generate(model, "a red disc", "--seed", "3", "--out", str(out), *options) == 0
+            made[name] = self.picture(out)
+        assert made["one"] != made["none"]
+        assert made["both"] == made["none"]
+        stored = read_parameters(tmp_path / "both.png")
+        assert stored is not None
+        assert stored.model == "tiny + one:0.5 + two:0.5"
+        assert stored.model_digest != bundle.digest(model)
 
 
 class TestProcess:

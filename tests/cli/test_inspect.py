@@ -8,10 +8,13 @@ import pytest
 import torch
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from safetensors.torch import save_file
+from tests.generation.tiny_model import write_model
 
 from mezzotint.cli.main import main
 from mezzotint.generation.picture_files import PictureParameters, write_picture
 from mezzotint.models import bundle
+from mezzotint.models.conversion import convert
 
 PARAMETERS = PictureParameters(
     prompt="a red apple",
@@ -125,6 +128,27 @@ def test_what_is_broken_is_one_line(model: Path, tmp_path: Path, capsys: pytest.
         assert err.startswith("error: ")
         assert reason in err
         assert err.count("\n") == 1
+
+
+def test_what_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    model = write_model(tmp_path / "tiny")
+    convert(model, tmp_path / "z.gguf", "transformer", "gguf", "q4_0")
+    found = inspected(capsys, tmp_path / "z.gguf")
+    assert found["format"] == "gguf"
+    (network,) = found["networks"]
+    assert network == {
+        "component": "transformer",
+        "network": "Z-Image transformer",
+        "dialect": "original",
+        "prefix": "",
+        "tensors": 65,
+        "parameters": 590_816,
+    }
+    assert main(["inspect", str(tmp_path / "z.gguf")]) == 0
+    assert "transformer: Z-Image transformer in the original layout, 65 tensors" in capsys.readouterr().out
+    save_file({"double_blocks.0.img_attn.qkv.weight": torch.ones(1)}, tmp_path / "flux.safetensors")
+    assert main(["inspect", str(tmp_path / "flux.safetensors")]) == 0
+    assert "it seems to be a FLUX transformer" in capsys.readouterr().out
 
 
 def test_torch_is_not_imported(model: Path) -> None:

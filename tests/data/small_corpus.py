@@ -66,6 +66,7 @@ def sprites() -> list[Record]:
             shape(colour, form),
             captions(colour, form),
             concept=form,
+            group="round" if form == "disc" else "square",
             split="val" if (colour, form) == ("gold", "box") else "train",
         )
         for colour in COLOURS

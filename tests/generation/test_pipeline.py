@@ -1,4 +1,6 @@
 import copy
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -215,3 +217,17 @@ def test_the_impossible_is_refused(pipe: Pipeline, options: dict[str, Any], reas
 def test_an_unknown_model() -> None:
     with pytest.raises(UnknownModelError, match="'nothing'"):
         Pipeline.from_pretrained("nothing")
+
+
+@pytest.mark.slow
+def test_compiled_makes_the_same_picture(model: Path, pipe: Pipeline) -> None:
+    """The jaxtyping hook and torch.compile do not go together, so it runs in a process of its own."""
+    script = (
+        "import sys, numpy; from mezzotint import Pipeline; "
+        "pipe = Pipeline.from_pretrained(sys.argv[1], 'cpu', 'float32', compile=True); "
+        "numpy.save(sys.argv[2], pipe(sys.argv[3], seed=5, output_type='np').images)"
+    )
+    out = model.parent / "compiled.npy"
+    subprocess.run([sys.executable, "-c", script, str(model), str(out), PROMPTS[0]], check=True)
+    expected = pipe(PROMPTS[0], seed=5, output_type="np").images
+    np.testing.assert_allclose(np.load(out), expected, atol=2 / 255)

@@ -34,6 +34,13 @@ def test_the_style_is_named_as_a_user_would() -> None:
     )
 
 
+def test_a_drawing_without_colours_is_always_called_one() -> None:
+    for concept in CONCEPTS:
+        texts = said(concept, "fluent-line")
+        for (_, language), text in texts.items():
+            assert any(name.lower() in text.lower() for name in STYLES["fluent-line"].names[language]), text
+
+
 def test_tags_name_the_thing_once() -> None:
     tags = said("cat", "twemoji")["tags", "en"].split(", ")
     assert tags[0] == "cat"

@@ -1,6 +1,7 @@
 """`mezzotint encode`: turn a corpus into latents and caption features for training."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -41,6 +42,8 @@ class Options:
     """Only these parts of the corpus, such as sprites; all when not given."""
     groups: tuple[str, ...] = ()
     """Only pictures of these groups, such as animals-nature; all when not given."""
+    concepts: Path | None = None
+    """A file with a concept's code at the start of each line: only these."""
     seed: int = 0
     """Of the variants and of the choice of captions."""
     device: str | None = None
@@ -52,7 +55,9 @@ class Options:
 def run(options: Options) -> None:
     start = time.monotonic()
     _check_counts(options)
-    records = sum(RECORDS.count(path) for path in find_shards(options.corpus, options.parts or None))
+    shards = find_shards(options.corpus, options.parts or None)
+    _check_groups(options.groups, shards)
+    records = sum(RECORDS.count(path) for path in shards)
     device = resolve_device(options.device)
     encoders = load_encoders(_towers(options.model), device, resolve_dtype(options.dtype, device))
     multiple = encoders.pictures.downscale * PATCH_SIZE
@@ -63,6 +68,7 @@ def run(options: Options) -> None:
         seed=options.seed,
         parts=options.parts,
         groups=options.groups,
+        concepts=_concepts(options.concepts, shards),
     )
     with progress("encoding", records) as advance:
         encode_corpus(options.corpus, options.out, encoders, made, advance)
@@ -79,6 +85,35 @@ def _check_counts(options: Options) -> None:
     for name, value in (("captions-per-picture", options.captions_per_picture), ("variants", options.variants)):
         if value is not None and value < 1:
             raise InputError(f"--{name} is {value}; it must be 1 or more")
+
+
+def _check_groups(groups: tuple[str, ...], shards: Sequence[Path]) -> None:
+    if groups:
+        found = _values("group", shards)
+        for group in groups:
+            if group not in found:
+                known = ", ".join(sorted(found)) or "none"
+                raise InputError(f"no picture is of the group {group!r}; the groups of this corpus: {known}")
+
+
+def _concepts(path: Path | None, shards: Sequence[Path]) -> tuple[str, ...]:
+    """The first word of each line of a file; lines that begin with # say something else."""
+    if path is None:
+        return ()
+    try:
+        lines = path.read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as cause:
+        raise InputError(f"concepts {path} cannot be read ({cause}); it must be a text file") from cause
+    codes = tuple(dict.fromkeys(line.split()[0] for line in lines if line.strip() and not line.startswith("#")))
+    if not set(codes) & _values("concept", shards):
+        raise InputError(f"{path} names no concept of this corpus; a line begins with a code such as 1f34e")
+    return codes
+
+
+def _values(column: str, shards: Sequence[Path]) -> set[str]:
+    """What stands in a column of the records."""
+    found = {value for path in shards for batch in RECORDS.read(path, [column]) for value in batch[0].to_pylist()}
+    return found - {None}
 
 
 def summary(shards: LatentShards, seconds: float) -> str:

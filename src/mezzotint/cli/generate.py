@@ -6,9 +6,10 @@ those of a file, make 0000.png, 0001.png, … in their order (0000-00.png, … w
 """
 
 import json
+import math
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,15 +17,16 @@ import tyro
 
 from mezzotint.cli.picture_paths import PicturePaths
 from mezzotint.cli.prompts import read_prompts
-from mezzotint.errors import InputError
+from mezzotint.errors import InputError, MissingFileError
 from mezzotint.generation.settings import Settings, read_defaults
-from mezzotint.models.bundle import find_model
+from mezzotint.models.sources import find_sources
 
 if TYPE_CHECKING:
     from mezzotint.generation.pipeline import Pipeline
     from mezzotint.generation.request import Request
 
 Number = Annotated[int | None, tyro.conf.arg(metavar="N")]
+File = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
 Name = Annotated[str | None, tyro.conf.arg(metavar="NAME")]
 
 
@@ -36,8 +38,19 @@ class Options:
     """What the picture shows; put quotes around each."""
     prompts: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
     """A text file (UTF-8) with a prompt on every line, instead."""
-    model: Annotated[str, tyro.conf.arg(metavar="NAME|FOLDER")] = "mini"
-    """A model that comes with the package (`mezzotint models`), or a model folder."""
+    model: Annotated[str, tyro.conf.arg(metavar="MODEL")] = "mini"
+    """A model that comes with the package (`mezzotint models`), a model folder, a .safetensors or .gguf file, or a hub
+    id like Tongyi-MAI/Z-Image-Turbo."""
+    base: Annotated[str | None, tyro.conf.arg(metavar="MODEL")] = None
+    """The model that has what a single file lacks; by default Tongyi-MAI/Z-Image-Turbo."""
+    text_encoder: File = None
+    """A file or folder to take the text encoder from."""
+    vae: File = None
+    """A file or folder to take the autoencoder from."""
+    lora: Annotated[list[str], tyro.conf.UseAppendAction, tyro.conf.arg(metavar="FILE[:WEIGHT]")] = field(
+        default_factory=list
+    )
+    """A LoRA and how strongly it acts, 1 when left out; can be given several times."""
     out: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("out")
     """A folder, or for one prompt a .png file."""
     seed: Number = None
@@ -58,6 +71,8 @@ class Options:
     """cpu, cuda, cuda:1, mps; by default the best there is."""
     dtype: Name = None
     """float32, bfloat16 or float16; by default the fastest that is safe on the device."""
+    compile: bool = False
+    """Compile the network first: half a minute once, then faster. Pays from a few dozen pictures of one size on."""
     json: bool = False
     """Print one JSON object a picture, with all its parameters, instead of its path."""
 
@@ -66,8 +81,9 @@ def run(options: Options) -> None:
     # What can be refused without the networks, which take seconds to import and load, comes first.
     prompts = _prompts(options)
     width, height = parse_size(options.size)
-    folder = find_model(options.model)
-    settings = read_defaults(folder).override(
+    loras = [parse_lora(text) for text in options.lora]
+    sources = find_sources(options.model, base=options.base, vae=options.vae, text_encoder=options.text_encoder)
+    settings = read_defaults(sources.folder).override(
         steps=options.steps, guidance=options.guidance, width=width, height=height
     )
     request = _request(options, prompts, settings)
@@ -76,7 +92,8 @@ def run(options: Options) -> None:
 
     from mezzotint.generation.pipeline import Pipeline
 
-    pipe = Pipeline.from_pretrained(folder, options.device, options.dtype)
+    pipe = Pipeline.from_pretrained(sources, options.device, options.dtype, compile=options.compile)
+    pipe.load_lora(loras)
     pipe.check(request)
     for note in _notes(options, request):
         print(note, file=sys.stderr)
@@ -96,6 +113,27 @@ def _prompts(options: Options) -> tuple[str, ...]:
         if any("\ud800" <= letter <= "\udfff" for letter in text):  # how Python passes on bytes that are no text
             raise InputError("a prompt is not valid UTF-8")
     return options.prompt
+
+
+def parse_lora(text: str) -> tuple[Path, float]:
+    """`FILE` or `FILE:WEIGHT`; a file whose own name ends like a weight is taken as it is.
+
+    Raises:
+        InputError: The weight is not a finite number.
+        MissingFileError: There is no such file.
+    """
+    path, colon, weight = text.rpartition(":")
+    if not colon or Path(text).exists():
+        path, weight = text, "1"
+    if not Path(path).exists():
+        raise MissingFileError(f"LoRA {path} is missing")
+    try:
+        strength = float(weight)
+    except ValueError:
+        strength = math.nan
+    if not math.isfinite(strength):
+        raise InputError(f"the weight of LoRA {path} is {weight!r}; it must be a number")
+    return Path(path), strength
 
 
 def parse_size(size: str | None) -> tuple[int | None, int | None]:

@@ -1,4 +1,4 @@
-"""Say what a file holds: a PNG's parameters, the components of a model folder, the tensors of a safetensors file.
+"""Say what a file holds: a PNG's parameters, the components of a model folder, the networks in a file of weights.
 
 Only headers are read, so it takes as long for a large model as for a small one.
 """
@@ -14,8 +14,10 @@ import tyro
 
 from mezzotint.errors import FileFormatError, MissingFileError
 from mezzotint.models.bundle import INDEX, embedded_models, find_model, read_json, weight_files
-from mezzotint.models.weights import Header, read_header
+from mezzotint.models.dialects import guess, recognize
+from mezzotint.models.formats import WeightsFile, open_weights
 
+MAX_NOTE = 200  # letters of a note that people are shown
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -24,7 +26,7 @@ class Options:
     """What to look at."""
 
     file: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="FILE")]
-    """A PNG, a .safetensors file, a model folder, or the name of an embedded model."""
+    """A PNG, a .safetensors or .gguf file, a model folder, or the name of an embedded model."""
     json: bool = False
     """Print JSON."""
 
@@ -78,7 +80,7 @@ def inspect_model(folder: Path) -> dict[str, Any]:
             continue
         component = {"name": name, "class": str(entry[1])}
         if (folder / name / "config.json").is_file():
-            component |= _totals(_headers(folder / name))
+            component |= _totals(_opened(folder / name))
         elif not (folder / name).is_dir():
             raise MissingFileError(f"{folder / name} is missing, which {folder / INDEX} names")
         components.append(component)
@@ -96,24 +98,41 @@ def inspect_model(folder: Path) -> dict[str, Any]:
 
 def inspect_weights(path: Path) -> dict[str, Any]:
     """The tensors of one file, or of one component's folder."""
-    headers = _headers(path)
-    tensors = [
-        {"name": name, "dtype": entry.dtype, "shape": list(entry.shape)}
-        for header in headers
-        for name, entry in header.tensors.items()
+    files = _opened(path)
+    stored = {name: tensor for file in files for name, tensor in file.tensors.items()}
+    tensors = [{"name": name, "dtype": one.dtype, "shape": list(one.shape)} for name, one in stored.items()]
+    metadata = {key: value for file in files for key, value in file.metadata.items()}
+    totals = {key: value for key, value in _totals(files).items() if key != "tensors"}
+    networks = [
+        {
+            "component": found.dialect.component,
+            "network": found.dialect.network,
+            "dialect": found.dialect.name,
+            "prefix": found.prefix,
+            "tensors": len(found.tensors),
+            "parameters": sum(tensor.elements for tensor in found.tensors.values()),
+        }
+        for found in recognize(stored)
     ]
-    metadata = {key: value for header in headers for key, value in header.metadata.items()}
-    totals = {key: value for key, value in _totals(headers).items() if key != "tensors"}
-    return {"kind": "weights", "path": str(path), **totals, "metadata": metadata, "tensors": tensors}
+    return {
+        "kind": "weights",
+        "path": str(path),
+        "format": files[0].format,
+        "networks": networks,
+        "seems": None if networks else guess(stored),
+        **totals,
+        "metadata": metadata,
+        "tensors": tensors,
+    }
 
 
-def _headers(path: Path) -> list[Header]:
-    return [read_header(file) for file in weight_files(path)]
+def _opened(path: Path) -> list[WeightsFile]:
+    return [open_weights(file) for file in weight_files(path)]
 
 
-def _totals(headers: Iterable[Header]) -> dict[str, Any]:
+def _totals(files: Iterable[WeightsFile]) -> dict[str, Any]:
     """Tensors, parameters, parameters of each dtype, bytes."""
-    entries = [entry for header in headers for entry in header.tensors.values()]
+    entries = [tensor for file in files for tensor in file.tensors.values()]
     dtypes: Counter[str] = Counter()
     for entry in entries:
         dtypes[entry.dtype] += entry.elements
@@ -121,7 +140,7 @@ def _totals(headers: Iterable[Header]) -> dict[str, Any]:
         "tensors": len(entries),
         "parameters": sum(dtypes.values()),
         "dtypes": dict(dtypes),
-        "bytes": sum(entry.end - entry.start for entry in entries),
+        "bytes": sum(entry.nbytes for entry in entries),
     }
 
 
@@ -153,9 +172,17 @@ def _model_lines(found: dict[str, Any]) -> list[str]:
 
 def _weights_lines(found: dict[str, Any]) -> list[str]:
     lines = [f"{found['path']}: {len(found['tensors'])} tensors, {_size(found)}, {_dtypes(found)}"]
-    lines += [f"  {key}: {value}" for key, value in found["metadata"].items()]
+    lines += [_network_line(network) for network in found["networks"]]
+    lines += [f"  it seems to be {found['seems']}"] if found["seems"] else []
+    lines += [f"  {key}: {value[:MAX_NOTE]}" for key, value in found["metadata"].items()]
     width = max((len(tensor["name"]) for tensor in found["tensors"]), default=0)
     return lines + [f"  {one['name']:<{width}}  {one['dtype']:<5} {one['shape']}" for one in found["tensors"]]
+
+
+def _network_line(network: dict[str, Any]) -> str:
+    under = f", under {network['prefix']}" if network["prefix"] else ""
+    counted = f"{network['tensors']} tensors, {network['parameters']:,} parameters"
+    return f"  {network['component']}: {network['network']} in the {network['dialect']} layout{under}, {counted}"
 
 
 def _size(found: dict[str, Any]) -> str:

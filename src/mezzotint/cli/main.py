@@ -17,10 +17,12 @@ from mezzotint.errors import InputError, MezzotintError
 VERBS = {
     "generate": ("mezzotint.cli.generate", "make pictures from prompts"),
     "inspect": ("mezzotint.cli.inspect", "say what a picture, a model folder or a weights file holds"),
+    "convert": ("mezzotint.cli.convert", "write a component's weights in another format"),
     "models": ("mezzotint.cli.models", "list the models that come with the package"),
     "corpus": ("mezzotint.cli.corpus", "build the mini corpus, or show what one holds"),
     "encode": ("mezzotint.cli.encode", "turn a corpus into latents and caption features for training"),
     "train": ("mezzotint.cli.train", "train a model by the name of its recipe"),
+    "evaluate": ("mezzotint.cli.evaluate", "measure a model by the suites and write a report"),
 }
 
 FAILED = 2

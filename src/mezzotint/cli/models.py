@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mezzotint.models.bundle import embedded_models, find_model, weight_files
-from mezzotint.models.weights import read_header
+from mezzotint.models.formats.safetensors import read_header
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,6 +1,6 @@
-"""A model folder's components, on their device and in the working dtype."""
+"""A model's components, from a folder or from single files, on their device and in the working dtype."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,8 +12,11 @@ from mezzotint.generation.scheduler import Schedule, schedule_from_config
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder.config import AutoencoderConfig
 from mezzotint.models.autoencoder.model import Autoencoder
-from mezzotint.models.bundle import INDEX, load_into, read_json, read_weights
-from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, from_published
+from mezzotint.models.bundle import INDEX, load_into, read_json
+from mezzotint.models.components import Component, explain, open_component
+from mezzotint.models.formats import Reading, StoredTensor
+from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, stream_published
+from mezzotint.models.sources import Sources, as_sources
 from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer
 from mezzotint.models.text import from_published as text_from_published
 
@@ -31,61 +34,100 @@ class Components:
     defaults: Settings
 
 
-def load_components(model: Path, device: torch.device, dtype: torch.dtype) -> Components:
-    """All components of a model folder, ready to run.
+def load_components(model: Path | Sources, device: torch.device, dtype: torch.dtype) -> Components:
+    """All components of a model, ready to run.
 
     Raises:
         MissingFileError: A file is missing.
         FileFormatError: A file is broken, does not fit its configuration, or the model is of another kind.
     """
-    kind = read_json(model / INDEX).get("_class_name")
+    sources = as_sources(model)
+    kind = read_json(sources.folder / INDEX).get("_class_name")
     if kind != PIPELINE:
-        raise FileFormatError(f"{model / INDEX}: the model is a {kind}, supported is {PIPELINE}")
-    scheduler = model / "scheduler" / "scheduler_config.json"
+        raise FileFormatError(f"{sources.folder / INDEX}: the model is a {kind}, supported is {PIPELINE}")
+    scheduler = sources.folder / "scheduler" / "scheduler_config.json"
     with _naming(scheduler):
         schedule = schedule_from_config(read_json(scheduler))
+    at = {name: (path, dtype, device, sources.variant_of(name)) for name, path in sources.components.items()}
     return Components(
-        defaults=read_defaults(model),
+        defaults=read_defaults(sources.folder),
         schedule=schedule,
-        transformer=load_transformer(model / "transformer", dtype).to(device),
-        autoencoder=load_autoencoder(model / "vae", dtype).to(device),
-        text=load_text_tower(model, dtype).to(device),
+        transformer=load_transformer(*at["transformer"]),
+        autoencoder=load_autoencoder(*at["vae"]),
+        text=load_text_encoder(*at["text_encoder"], tokenizer=sources.folder / "tokenizer"),
     )
 
 
-def load_transformer(folder: Path, dtype: torch.dtype | None = None) -> SingleStreamTransformer:
-    """The S3-DiT of a `transformer/` folder, on the CPU; in the dtype of its file when none is given."""
-    with _naming(folder / "config.json"):
-        config = SingleStreamConfig.from_json(read_json(folder / "config.json"))
+def load_transformer(
+    path: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", variant: str | None = None
+) -> SingleStreamTransformer:
+    """The S3-DiT of a `transformer/` folder or of a single file; in the dtype of its file when none is given.
+
+    Its tensors are read, fused and sent to the device one after another: another device than the CPU costs the CPU the
+    memory of the largest of them only.
+
+    Raises:
+        MissingFileError, FileFormatError: A file is missing, broken, or something else.
+    """
+    component = open_component(path, "transformer", variant)
+    with _naming(_config_of(component)):
+        config = SingleStreamConfig.from_json(component.config)
     with torch.device("meta"):  # no memory and no time for weights that are replaced at once
         transformer = SingleStreamTransformer(config)
-    with _naming(folder):
-        state = from_published(read_weights(folder, dtype), config)
-    load_into(transformer, state, folder)
+    with _explaining(component):
+        stream = stream_published(Reading(component.tensors, dtype), config)
+        load_into(transformer, {name: tensor.to(device) for name, tensor in stream}, path)
     return transformer.eval().requires_grad_(False)
 
 
-def load_autoencoder(folder: Path, dtype: torch.dtype | None = None) -> Autoencoder:
-    """The autoencoder of a `vae/` folder, on the CPU; in the dtype of its file when none is given."""
-    with _naming(folder / "config.json"):
-        config = AutoencoderConfig.from_json(read_json(folder / "config.json"))
+def load_autoencoder(
+    path: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", variant: str | None = None
+) -> Autoencoder:
+    """The autoencoder of a `vae/` folder or of a single file, likewise."""
+    component = open_component(path, "vae", variant)
+    with _naming(_config_of(component)):
+        config = AutoencoderConfig.from_json(component.config)
     with torch.device("meta"):
         autoencoder = Autoencoder(config)
-    load_into(autoencoder, read_weights(folder, dtype), folder)
+    with _explaining(component):
+        load_into(autoencoder, _read(component.tensors, dtype, device), path)
     return autoencoder.eval().requires_grad_(False)
 
 
 def load_text_tower(model: Path, dtype: torch.dtype | None = None) -> TextTower:
     """The text tower of a model folder (`text_encoder/`, `tokenizer/`), on the CPU; in its file's dtype by default."""
-    folder = model / "text_encoder"
-    with _naming(folder / "config.json"):
-        config = TextConfig.from_json(read_json(folder / "config.json"))
+    return load_text_encoder(model / "text_encoder", dtype, tokenizer=model / "tokenizer")
+
+
+def load_text_encoder(
+    path: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    variant: str | None = None,
+    *,
+    tokenizer: Path,
+) -> TextTower:
+    """The text tower of a `text_encoder/` folder or of a single file, with the tokenizer of a folder; likewise."""
+    component = open_component(path, "text_encoder", variant)
+    with _naming(_config_of(component)):
+        config = TextConfig.from_json(component.config)
     with torch.device("meta"):
         network = build(config)
     network.rotary_emb = type(network.rotary_emb)(network.config)  # its tables are computed, so no file fills them
-    tower = TextTower(network, load_tokenizer(model / "tokenizer"))
-    load_into(tower, text_from_published(read_weights(folder, dtype)), folder)
-    return tower.eval().requires_grad_(False)
+    tower = TextTower(network, load_tokenizer(tokenizer))
+    with _explaining(component):
+        load_into(tower, _read(text_from_published(component.tensors), dtype, device), path)
+    return tower.to(device).eval().requires_grad_(False)
+
+
+def _read(
+    tensors: Mapping[str, StoredTensor], dtype: torch.dtype | None, device: torch.device | str
+) -> dict[str, torch.Tensor]:
+    return {name: tensor.read(dtype).to(device) for name, tensor in tensors.items()}
+
+
+def _config_of(component: Component) -> Path:
+    return component.path / "config.json" if component.path.is_dir() else component.path
 
 
 @contextmanager
@@ -95,3 +137,12 @@ def _naming(path: Path) -> Iterator[None]:
         yield
     except FileFormatError as cause:
         raise cause if str(path) in str(cause) else FileFormatError(f"{path}: {cause}") from cause
+
+
+@contextmanager
+def _explaining(component: Component) -> Iterator[None]:
+    """Say of tensors that do not fit whose they are, and what they seem to be."""
+    try:
+        yield
+    except FileFormatError as cause:
+        raise explain(component, cause) from cause

@@ -28,10 +28,10 @@ from mezzotint.generation.loading import Components, load_components
 from mezzotint.generation.noise import draw_noise
 from mezzotint.generation.picture_files import PictureParameters
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
-from mezzotint.generation.settings import Settings
-from mezzotint.models import bundle
+from mezzotint.models.adapters import Applied, Lora, apply_fused, apply_live, read_lora
 from mezzotint.models.single_stream.geometry import PAD_MULTIPLE
-from mezzotint.runtime.device import resolve_device, resolve_dtype
+from mezzotint.models.sources import Sources, find_sources
+from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
 
 # Picture tokens, both guidance branches counted, that go through the network together. A processor is at its fastest
 # with about a thousand (docs/log.md), and few let pictures appear early; an accelerator wants many.
@@ -57,30 +57,76 @@ class Result:
 class Pipeline:
     """A text-to-image model, ready to run on one device."""
 
-    def __init__(self, components: Components, name: str, folder: Path, defaults: Settings) -> None:
+    def __init__(self, components: Components, sources: Sources) -> None:
         self.transformer, self.autoencoder = components.transformer, components.autoencoder
         self.text, self.schedule = components.text, components.schedule
-        self.name, self.folder, self.defaults = name, folder, defaults
+        self.sources, self.defaults = sources, components.defaults
+        self._loras: list[tuple[Lora, float]] = []
+        self._applied = Applied([])
 
     @classmethod
     def from_pretrained(
         cls,
-        name: str | Path,
+        name: str | Path | Sources,
         device: str | torch.device | None = None,
         dtype: str | torch.dtype | None = None,
+        *,
+        base: str | Path | None = None,
+        vae: str | Path | None = None,
+        text_encoder: str | Path | None = None,
+        variant: str | None = None,
+        revision: str | None = None,
+        compile: bool = False,
     ) -> "Pipeline":
-        """Load a model: an embedded model's name or a model folder.
+        """Load a model: an embedded model's name, a model folder, a hub id, or a file of weights.
 
-        Without a device, the best there is; without a dtype, the fastest that is safe on it.
+        Without a device, the best there is; without a dtype, the fastest that is safe on it. With `compile`, the
+        network is compiled (torch.compile) for each size and batch at its first use: half a minute once, for
+        evaluations that are faster by a quarter to a third on a CPU (docs/benchmarks.md). The other arguments are
+        those of `models.sources.find_sources`.
 
         Raises:
-            MezzotintError: There is no such model, its files are broken, or the device cannot be used.
+            MezzotintError: There is no such model, its files are broken, the device cannot be used, or there is no
+                compiler.
         """
-        folder = bundle.find_model(name)
+        replaced = {"base": base, "vae": vae, "text_encoder": text_encoder}
+        sources = (
+            name if isinstance(name, Sources) else find_sources(name, **replaced, variant=variant, revision=revision)
+        )
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
-        components = load_components(folder, at, kind)
-        return cls(components, folder.resolve().name, folder, components.defaults)
+        components = load_components(sources, at, kind)
+        if compile:
+            check_compiler(at)
+            transformer: Any = components.transformer
+            transformer.evaluate = torch.compile(transformer.evaluate)
+        return cls(components, sources)
+
+    def load_lora(self, files: Sequence[tuple[str | Path, float]], *, live: bool = False) -> None:
+        """Put LoRAs, each with its weight, into the transformer, in place of those that are in it.
+
+        Fused into the weights they cost no time; `live` ones leave the weights alone. Either way `unload_lora` takes
+        them out exactly.
+
+        Raises:
+            MissingFileError: A file is missing.
+            FileFormatError: A file is broken, or is for another network.
+        """
+        loras = [(read_lora(Path(path)), float(weight)) for path, weight in files]
+        self.unload_lora()
+        self._applied = (apply_live if live else apply_fused)(self.transformer, loras)
+        self._loras = loras
+
+    def unload_lora(self) -> None:
+        """Take all LoRAs out: every weight is what it was."""
+        self._applied.remove()
+        self._loras = []
+        self.__dict__.pop("digest", None)
+
+    @property
+    def name(self) -> str:
+        """The model's, and its LoRAs' with their weights."""
+        return " + ".join([self.sources.name, *(f"{lora.path.stem}:{weight:g}" for lora, weight in self._loras)])
 
     @property
     def device(self) -> torch.device:
@@ -92,8 +138,8 @@ class Pipeline:
 
     @cached_property
     def digest(self) -> str:
-        """The SHA-256 of the model's weights."""
-        return bundle.digest(self.folder)
+        """The SHA-256 of the model's weights, its LoRAs' included."""
+        return self.sources.digest(lora.path for lora, _ in self._loras)
 
     def __call__(
         self,

@@ -1,8 +1,9 @@
 """Model folders in the published layout: where they are, their JSON files, their weights.
 
 A model is a folder with a `model_index.json` and one folder for each component (`transformer/`, `vae/`, …), each with
-a `config.json` and its weights as safetensors: one file, or shards listed by `*.safetensors.index.json`. Pickled
-weights are refused, since reading one runs what it says. Nothing here imports torch until tensors are asked for.
+a `config.json` and its weights as safetensors: one file, or shards listed by `*.safetensors.index.json`; a `variant`
+(fp16) stands in their names. Pickled weights are refused, since reading one runs what it says. Nothing here imports
+torch until tensors are asked for.
 """
 
 from __future__ import annotations
@@ -14,7 +15,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mezzotint.errors import FileFormatError, MissingFileError, OutputError, UnknownModelError
-from mezzotint.models.weights import read_header
+from mezzotint.models import hub
+from mezzotint.models.formats import PICKLES, Reading, StoredTensor, open_weights
+from mezzotint.models.formats.safetensors import read_header
 from mezzotint.runtime import atomic
 
 if TYPE_CHECKING:
@@ -25,7 +28,6 @@ EMBEDDED = Path(__file__).parents[1] / "bundles"  # the models that come with th
 INDEX = "model_index.json"
 DIFFUSERS_WEIGHTS = "diffusion_pytorch_model"  # the file name without suffix: transformer/, vae/
 TRANSFORMERS_WEIGHTS = "model"  # text_encoder/
-PICKLES = (".bin", ".pt", ".pth", ".ckpt", ".pkl")
 MAX_JSON_BYTES = 16_000_000
 MAX_SHARD_BYTES = 5_000_000_000
 MAX_NAMED = 3  # how many names an error lists
@@ -39,24 +41,29 @@ def embedded_models() -> list[str]:
     return sorted(index.parent.name for index in EMBEDDED.glob(f"*/{INDEX}"))
 
 
-def find_model(name_or_path: str | Path) -> Path:
-    """The folder of a model: an embedded model's name, or a path.
+def find_model(name_or_path: str | Path, revision: str | None = None, variant: str | None = None) -> Path:
+    """The folder of a model: an embedded model's name, a path, or a hub id like `Tongyi-MAI/Z-Image-Turbo`.
+
+    Of a hub model the `revision` (branch, tag or commit; the main branch without one) and the `variant` of its weights
+    are taken, from the cache of huggingface-hub or into it.
 
     Raises:
-        UnknownModelError: It is neither.
+        UnknownModelError: It is none of these, or the hub cannot give it.
         MissingFileError: It is a folder, but not a model's.
     """
     if str(name_or_path) in embedded_models():
         return EMBEDDED / str(name_or_path)
     folder = Path(name_or_path)
-    if folder.is_dir():
-        if not (folder / INDEX).is_file():
-            raise MissingFileError(f"{folder} is not a model folder: it has no {INDEX}")
-        return folder
-    known = ", ".join(embedded_models()) or "none"
-    raise UnknownModelError(
-        f"model {str(name_or_path)!r} is neither a folder nor an embedded model (there are: {known})"
-    )
+    if not folder.is_dir():
+        if not hub.is_hub_id(str(name_or_path)):
+            known = ", ".join(embedded_models()) or "none"
+            raise UnknownModelError(
+                f"model {str(name_or_path)!r} is neither a folder nor an embedded model (there are: {known})"
+            )
+        folder = hub.fetch(str(name_or_path), revision, variant)
+    if not (folder / INDEX).is_file():
+        raise MissingFileError(f"{folder} is not a model folder: it has no {INDEX}")
+    return folder
 
 
 def digest(model: Path) -> str:
@@ -95,11 +102,11 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def weight_files(folder_or_file: Path) -> list[Path]:
-    """The safetensors files of one component: a file itself; a folder's published name or its shards; its only file.
+def weight_files(folder_or_file: Path, variant: str | None = None) -> list[Path]:
+    """The files of one component: a file itself; a folder's published name or its shards; its only file.
 
     Raises:
-        MissingFileError: There are none.
+        MissingFileError: There are none, or none of the variant.
         FileFormatError: There are only pickles, several unlisted files, or the index is broken.
     """
     if folder_or_file.is_file():
@@ -110,20 +117,27 @@ def weight_files(folder_or_file: Path) -> list[Path]:
         return [folder_or_file]
     if not folder_or_file.is_dir():
         raise MissingFileError(f"{folder_or_file} is missing")
+    in_name, in_index = (f".{variant}", f"{variant}.json") if variant else ("", "json")
     for name in (DIFFUSERS_WEIGHTS, TRANSFORMERS_WEIGHTS):
-        if (single := folder_or_file / f"{name}.safetensors").is_file():
+        if (single := folder_or_file / f"{name}{in_name}.safetensors").is_file():
             return [single]
-        if (index := folder_or_file / f"{name}.safetensors.index.json").is_file():
+        if (index := folder_or_file / f"{name}.safetensors.index.{in_index}").is_file():
             return _shards(index)
-    return [_only_file(folder_or_file)]
+    if variant:
+        raise MissingFileError(f"{folder_or_file} has no weights of the variant {variant!r}")
+    return _only_files(folder_or_file)
 
 
-def _only_file(folder: Path) -> Path:
-    files = sorted(folder.glob("*.safetensors"))
+def _only_files(folder: Path) -> list[Path]:
+    """The one file, or the shards of the one index, of a folder without the published names."""
+    files = sorted(path for path in folder.iterdir() if path.suffix in (".safetensors", ".gguf"))
+    indices = sorted(folder.glob("*.safetensors.index*.json"))
+    if len(files) > 1 and len(indices) == 1:
+        return _shards(indices[0])
     if len(files) > 1:
         raise FileFormatError(f"{folder} holds {len(files)} weight files and no index that says which to read")
     if files:
-        return files[0]
+        return files
     pickles = sorted(path.name for path in folder.iterdir() if path.suffix in PICKLES)
     if pickles:
         only = f"{folder} has only pickled weights ({pickles[0]}), which can run code when read"
@@ -145,28 +159,29 @@ def _shards(index: Path) -> list[Path]:
     return files
 
 
-def read_weights(folder_or_file: Path, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
-    """All tensors of one component, on the CPU; floating ones cast to `dtype` when it is given.
+def open_files(folder_or_file: Path, variant: str | None = None) -> dict[str, StoredTensor]:
+    """All tensors of one component under the names of its files, none of them read yet.
 
     Raises:
         MissingFileError: A file is missing.
         FileFormatError: A file is broken, a pickle, or a tensor stands in two files.
     """
-    from safetensors import SafetensorError
-    from safetensors.torch import load_file
-
-    state: dict[str, Tensor] = {}
-    for path in weight_files(folder_or_file):
-        names = read_header(path).tensors
-        if twice := [name for name in names if name in state]:
+    stored: dict[str, StoredTensor] = {}
+    for path in weight_files(folder_or_file, variant):
+        tensors = open_weights(path).tensors
+        if twice := [name for name in tensors if name in stored]:
             raise FileFormatError(f"{path}: tensors that stand in another file too: {_some(twice)}")
-        try:
-            state |= load_file(path)
-        except (SafetensorError, OSError, KeyError, ValueError) as cause:
-            raise FileFormatError(f"{path} cannot be read: {cause}") from cause
-    if dtype is None:
-        return state
-    return {name: tensor.to(dtype) if tensor.is_floating_point() else tensor for name, tensor in state.items()}
+        stored |= tensors
+    return stored
+
+
+def read_weights(folder_or_file: Path, dtype: torch.dtype | None = None) -> dict[str, Tensor]:
+    """All tensors of one component, on the CPU; floating ones cast to `dtype` when it is given.
+
+    Raises:
+        MissingFileError, FileFormatError: As `open_files`.
+    """
+    return dict(Reading(open_files(folder_or_file), dtype))
 
 
 def load_into(module: torch.nn.Module, state: Mapping[str, Tensor], what: Path | str) -> None:

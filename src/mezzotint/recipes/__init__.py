@@ -2,15 +2,17 @@
 
 from collections.abc import Callable
 
-from mezzotint.recipes.mini import mini_base, mini_text, mini_vae
+from mezzotint.recipes.mini import mini_base, mini_judge, mini_text, mini_vae
 from mezzotint.recipes.recipe import Recipe
-from mezzotint.recipes.tiny import tiny_base, tiny_text, tiny_vae
+from mezzotint.recipes.tiny import tiny_base, tiny_judge, tiny_text, tiny_vae
 
 RECIPES: dict[str, Callable[[], Recipe]] = {
     "mini-vae": mini_vae,
     "mini-text": mini_text,
     "mini-base": mini_base,
+    "mini-judge": mini_judge,
     "tiny-vae": tiny_vae,
     "tiny-text": tiny_text,
     "tiny-base": tiny_base,
+    "tiny-judge": tiny_judge,
 }

@@ -8,10 +8,14 @@ from mezzotint.flow.times import LogitNormal, ResolutionShifted
 from mezzotint.generation.settings import Settings
 from mezzotint.models import autoencoder, single_stream, text
 from mezzotint.perception import dual_encoder
+from mezzotint.perception.scene_judge import SceneJudgeConfig
 from mezzotint.recipes.autoencoder import AutoencoderRecipe, PerceptualPlan
+from mezzotint.recipes.judge import JudgeRecipe
 from mezzotint.recipes.recipe import Plan
 from mezzotint.recipes.text import TextRecipe
 from mezzotint.recipes.transformer import TransformerRecipe
+from mezzotint.synthesis.scenes.truth_maps import CHARACTERS, COLOURS, NOUNS
+from mezzotint.training.objectives.judge import SceneReadingLoss
 from mezzotint.training.objectives.text import CaptionContrast
 from mezzotint.training.optimizers import AdamW, Muon
 
@@ -57,7 +61,7 @@ def mini_vae() -> AutoencoderRecipe:
         validation_batches=16,
         shown=8,
         measured_batches=64,
-        dtype=torch.float32,
+        dtype=torch.float16,
     )
 
 
@@ -121,5 +125,41 @@ def mini_base() -> TransformerRecipe:
         prompts=PROMPTS,
         shift=3.0,
         defaults=Settings(steps=28, guidance=3.5, width=128, height=128),
+        dtype=torch.bfloat16,
+    )
+
+
+def mini_judge() -> JudgeRecipe:
+    """0.8 M parameters."""
+    return JudgeRecipe(
+        judge=SceneJudgeConfig(
+            picture_size=128,
+            widths=(32, 96),
+            blocks=(2, 4),
+            norm_groups=16,
+            nouns=NOUNS,
+            colours=COLOURS,
+            characters=CHARACTERS,
+        ),
+        plan=Plan(
+            steps=1_500,
+            batch=32,
+            optimizer=Muon(
+                rest=AdamW(lr=3e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.05, rates={}),
+                matrices=("stages",),
+                momentum=0.95,
+            ),
+            warmup=50,
+            cooldown=0.4,
+            clip=1.0,
+            average=0.995,
+            log_every=50,
+            validate_every=250,
+            sample_every=250,
+            checkpoint_every=250,
+            keep_checkpoints=2,
+        ),
+        objective=SceneReadingLoss(empty_weight=0.05),
+        validation_batches=7,
         dtype=torch.bfloat16,
     )

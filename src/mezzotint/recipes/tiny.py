@@ -5,7 +5,8 @@ from dataclasses import replace
 from mezzotint.data.picture_batches import Framing
 from mezzotint.generation.settings import Settings
 from mezzotint.recipes.autoencoder import AutoencoderRecipe
-from mezzotint.recipes.mini import mini_base, mini_text, mini_vae
+from mezzotint.recipes.judge import JudgeRecipe
+from mezzotint.recipes.mini import mini_base, mini_judge, mini_text, mini_vae
 from mezzotint.recipes.recipe import Plan
 from mezzotint.recipes.text import TextRecipe
 from mezzotint.recipes.transformer import TransformerRecipe
@@ -70,4 +71,14 @@ def tiny_base() -> TransformerRecipe:
         validation_batches=1,
         prompts=recipe.prompts[:2],
         defaults=Settings(steps=2, guidance=1.0, width=32, height=32),
+    )
+
+
+def tiny_judge() -> JudgeRecipe:
+    recipe = mini_judge()
+    return replace(
+        recipe,
+        judge=replace(recipe.judge, picture_size=32, widths=(8, 16), blocks=(1, 1), norm_groups=4),
+        plan=tiny_plan(recipe.plan),
+        validation_batches=1,
     )

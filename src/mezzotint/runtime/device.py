@@ -1,5 +1,9 @@
 """Device and dtype are chosen here, once, at the entry point of a command."""
 
+import os
+import shutil
+import sys
+
 import torch
 
 from mezzotint.errors import InputError
@@ -34,3 +38,13 @@ def resolve_dtype(name: str | None, device: torch.device) -> torch.dtype:
     if device.type == "cuda" or (device.type == "cpu" and torch.cpu.get_capabilities().get("avx512_bf16", False)):
         return torch.bfloat16
     return torch.float32
+
+
+def check_compiler(device: torch.device) -> None:
+    """
+    Raises:
+        InputError: torch.compile has no C++ compiler to make code for a processor with.
+    """
+    compiler = os.environ.get("CXX", "clang++" if sys.platform == "darwin" else "g++")
+    if device.type == "cpu" and shutil.which(compiler) is None:
+        raise InputError(f"compiling needs a C++ compiler, {compiler} is not there; install it, or go without")

@@ -11,7 +11,10 @@ from mezzotint.synthesis.styles import Style
 
 
 def captions(concept: Concept, style: Style) -> Iterator[Caption]:
-    """Tags, short, medium and long captions in both languages; a sprite is meant to be seen on white."""
+    """Tags, short, medium and long captions in both languages; a sprite is meant to be seen on white.
+
+    A short caption may leave the style out, but never that a drawing has no colours: who says "a penguin" wants colours.
+    """
     noun = nouns().get(concept.code)
     for kind, text in _english(concept, style, noun):
         yield Caption(kind=kind, language="en", text=text)
@@ -26,7 +29,8 @@ def _english(concept: Concept, style: Style, noun: Noun | None) -> Iterator[tupl
     said = [english.indefinite(name) for name in bare]
     look = [hashing.pick(style.names["en"], kind, "look", *seed) for kind in ("tags", "short", "medium", "long")]
     yield "tags", ", ".join([*names, *(tag for tag in concept.tags["en"][:8] if tag not in names), look[0]])
-    yield "short", hashing.pick([said[0], said[0], bare[0], f"{bare[0]}, {look[1]}"], "form", *seed)
+    styled = f"{bare[0]}, {look[1]}"
+    yield "short", hashing.pick([said[0], said[0], bare[0], styled] if style.coloured else [styled], "form", *seed)
     yield "medium", f"{english.article(look[2])} {look[2]} of {said[1]}"
     place = hashing.pick(["on a plain white background", "on white", "against a white background"], "place", *seed)
     whole = f"{english.article(look[3])} {look[3]} of {said[2]} {place}, with {style.looks['en']}"
@@ -40,7 +44,8 @@ def _chinese(concept: Concept, style: Style, noun: Noun | None) -> Iterator[tupl
     look = [hashing.pick(style.names["zh"], kind, "look", *seed) for kind in ("tags", "short", "medium", "long")]
     yield "tags", "，".join([*names, *(tag for tag in concept.tags["zh"][:8] if tag not in names), look[0]])
     counted = noun.chinese_count(1) if noun else bare[0]
-    yield "short", hashing.pick([counted, counted, bare[0], f"{bare[0]}，{look[1]}"], "form", *seed)
+    styled = f"{bare[0]}，{look[1]}"
+    yield "short", hashing.pick([counted, counted, bare[0], styled] if style.coloured else [styled], "form", *seed)
     yield "medium", hashing.pick([f"一张{bare[1]}的{look[2]}", f"{bare[1]}的{look[2]}"], "form", "medium", *seed)
     place = hashing.pick(["纯白背景", "白色背景", "背景为白色"], "place", *seed)
     yield "long", f"{bare[2]}的{look[3]}，{place}，{style.looks['zh']}。"

@@ -6,16 +6,26 @@ published names of its weights.
 
 from mezzotint.models.single_stream.config import MINI, Z_IMAGE_6B, SingleStreamConfig
 from mezzotint.models.single_stream.model import Captions, SingleStreamTransformer, init_weights
-from mezzotint.models.single_stream.state_dict import from_published, published_shapes, to_published
+from mezzotint.models.single_stream.state_dict import (
+    Rows,
+    from_published,
+    matrix_rows,
+    published_shapes,
+    stream_published,
+    to_published,
+)
 
 __all__ = [
     "MINI",
     "Z_IMAGE_6B",
     "Captions",
+    "Rows",
     "SingleStreamConfig",
     "SingleStreamTransformer",
     "from_published",
     "init_weights",
+    "matrix_rows",
     "published_shapes",
+    "stream_published",
     "to_published",
 ]

@@ -12,6 +12,7 @@ only. What depends on the caption alone (`refine_captions`) runs once for all st
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -65,9 +66,28 @@ class Captions:
 
 
 def inverse_rms(x: Float[Tensor, "*n d"], eps: float) -> Float[Tensor, "*n 1"]:
-    """1 / √(mean(x²) + eps), the factor of RMSNorm (Zhang & Sennrich 2019); the sum of squares is taken in fp32."""
-    norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
-    return torch.rsqrt(norm.square() / x.shape[-1] + eps).to(x.dtype)
+    """1 / √(mean(x²) + eps), the factor of RMSNorm (Zhang & Sennrich 2019).
+
+    The sum runs in fp32 whatever the dtype. Its root is rounded to bf16, as the factor is; fp16 has not the range.
+    """
+    return _InverseRms.apply(x, eps)
+
+
+class _InverseRms(torch.autograd.Function):
+    """With the gradient in closed form, −x · factor³ / d: that of a norm, which may be 0, takes longer."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+        kept = torch.float32 if x.dtype == torch.float16 else None  # asking for fp32 first copies all of x
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=kept).float()
+        factor = torch.rsqrt(norm.square() / x.shape[-1] + eps)
+        ctx.save_for_backward(x, factor)
+        return factor.to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        x, factor = ctx.saved_tensors
+        return x * (gradient.float() * factor**3 / -x.shape[-1]).to(x.dtype), None
 
 
 class Attention(nn.Module):
@@ -115,7 +135,7 @@ def _attend_equal(
     q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
     if q.device.type == "cpu" and q.shape[2] <= SHORT:
         scores = (q * q.shape[-1] ** -0.5) @ k.mT
-        mixed = torch.softmax(scores, dim=-1, dtype=torch.float32).to(v.dtype) @ v
+        mixed = torch.softmax(scores, dim=-1) @ v  # sums in fp32
     else:
         mixed = F.scaled_dot_product_attention(q, k, v)
     return mixed.transpose(1, 2)
@@ -322,7 +342,7 @@ class SingleStreamTransformer(nn.Module):
             raise InputError(f"{len(latents)} latents need as many captions and times, not {len(captions)}, {len(t)}")
 
 
-def norm_weights(blocks: Sequence[nn.Module]) -> Float[Tensor, "layer 4 d"]:
+def norm_weights(blocks: Sequence[Any]) -> Float[Tensor, "layer 4 d"]:
     """The weights of all blocks' RMSNorms, in the order of the gains."""
     return torch.stack([norm for block in blocks for norm in block.norms]).unflatten(0, (len(blocks), 4))
 

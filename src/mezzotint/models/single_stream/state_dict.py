@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from typing import Literal, NamedTuple
 
 import torch
-from jaxtyping import Shaped
+from einops import rearrange
+from jaxtyping import Int, Shaped
 from torch import Tensor
 
 from mezzotint.errors import FileFormatError
@@ -32,6 +33,14 @@ class Part(NamedTuple):
             return pairs_to_halves(weight, weight.shape[0] // config.head_dim)
         return weight[0] if self.form == "token" else weight
 
+    def write(self, ours: Shaped[Tensor, "..."], weight: Shaped[Tensor, "..."], config: SingleStreamConfig) -> None:
+        """`to_ours` of one of several parts into its place, without a copy of it in between."""
+        if self.form == "heads":
+            heads = weight.shape[0] // config.head_dim
+            ours = rearrange(ours, "(head two pair) d -> head pair two d", head=heads, two=2)
+            weight = rearrange(weight, "(head pair two) d -> head pair two d", head=heads, two=2)
+        ours.copy_(weight)
+
     def to_published(self, weight: Shaped[Tensor, "..."], config: SingleStreamConfig) -> Shaped[Tensor, "..."]:
         if self.form == "heads":
             return halves_to_pairs(weight, weight.shape[0] // config.head_dim)
@@ -49,16 +58,41 @@ def from_published(state: Mapping[str, Tensor], config: SingleStreamConfig) -> d
     Raises:
         FileFormatError: A tensor is missing, unknown or of another shape.
     """
+    return dict(stream_published(state, config))
+
+
+def stream_published(state: Mapping[str, Tensor], config: SingleStreamConfig) -> Iterator[tuple[str, Tensor]]:
+    """The same one after another, each tensor of `state` asked for once: a map that reads files stays lazy.
+
+    Raises:
+        FileFormatError: As `from_published`; a wrong shape when its turn comes.
+    """
     expected = published_shapes(config)
     _refuse("missing", [name for name in expected if name not in state])
     _refuse("unknown", [name for name in state if name not in expected])
-    wrong = [name for name, shape in expected.items() if tuple(state[name].shape) != shape]
-    _refuse("of a wrong shape", [f"{name} {tuple(state[name].shape)} for {expected[name]}" for name in wrong])
-    ours = {}
     for name, parts in _layout(config).items():
-        weights = [part.to_ours(state[part.name], config) for part in parts]
-        ours[name] = weights[0] if len(weights) == 1 else torch.cat(weights)
-    return ours
+        if len(parts) == 1:
+            yield name, parts[0].to_ours(_shaped(state, parts[0]), config)
+            continue
+        fused: Tensor | None = None
+        start = 0
+        for part in parts:
+            weight = _shaped(state, part)
+            if fused is None:
+                fused = weight.new_empty(sum(part.shape[0] for part in parts), *weight.shape[1:])
+            part.write(fused[start : start + len(weight)], weight, config)
+            start += len(weight)
+        assert fused is not None
+        yield name, fused
+        del fused
+
+
+def _shaped(state: Mapping[str, Tensor], part: Part) -> Shaped[Tensor, "..."]:
+    """A published tensor, if it has the shape that it must have."""
+    weight = state[part.name]
+    if tuple(weight.shape) != part.shape:
+        _refuse("of a wrong shape", [f"{part.name} {tuple(weight.shape)} for {part.shape}"])
+    return weight
 
 
 def to_published(state: Mapping[str, Tensor], config: SingleStreamConfig) -> dict[str, Tensor]:
@@ -70,6 +104,28 @@ def to_published(state: Mapping[str, Tensor], config: SingleStreamConfig) -> dic
         for part, weight in zip(parts, weights, strict=True):
             published[part.name] = part.to_published(weight, config)
     return published
+
+
+class Rows(NamedTuple):
+    """Where a published matrix lies in ours: some rows of one parameter, and for each of them its published row."""
+
+    parameter: str
+    start: int
+    stop: int
+    order: Int[Tensor, "rows"]
+
+
+def matrix_rows(config: SingleStreamConfig) -> dict[str, Rows]:
+    """For the name of every published matrix that is a linear layer's weight, where it lies."""
+    places = {}
+    for name, parts in _layout(config).items():
+        start = 0
+        for part in parts:
+            stop = start + part.shape[0]
+            if part.name.endswith(".weight") and len(part.shape) == 2:
+                places[part.name] = Rows(name, start, stop, part.to_ours(torch.arange(part.shape[0]), config))
+            start = stop
+    return places
 
 
 def _refuse(fault: str, names: list[str]) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from mezzotint.errors import FileFormatError, MissingFileError
-from mezzotint.models.weights import TensorEntry, read_header
+from mezzotint.models.formats.safetensors import TensorEntry, read_header
 
 
 def packed(header: object, data: bytes = b"") -> bytes:

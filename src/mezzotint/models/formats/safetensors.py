@@ -1,20 +1,30 @@
-"""The header of a safetensors file, read with bounds and without torch.
+"""safetensors files: the header read with bounds and without torch, the tensors memory-mapped.
 
 A file is 8 bytes of header length (little endian), a JSON header that maps each tensor's name to its dtype, shape and
 place, then the tensors' bytes. The reader trusts none of it: the `inspect` verb and every loader go through here first,
 so that a broken or hostile file ends in one line that says what is wrong with it.
 """
 
+from __future__ import annotations
+
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mezzotint.errors import FileFormatError, MissingFileError
+from mezzotint.models.formats.mapped import Buffer
+from mezzotint.models.formats.stored import Outgoing, Read, StoredTensor, WeightsFile
+from mezzotint.runtime import atomic
 
-MAX_HEADER_BYTES = 100_000_000  # the limit of the format's own library
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+MAX_HEADER_BYTES = 16_000_000  # 100,000 tensors; the format's library takes 100 MB, which as JSON can fill 3 GB
+MAX_TENSORS = 100_000
 
 # Bits of one element.
 DTYPE_BITS = {
@@ -66,6 +76,8 @@ def read_header(path: Path) -> Header:
     metadata = content.pop("__metadata__", {})
     if not isinstance(metadata, dict) or not all(isinstance(value, str) for value in metadata.values()):
         raise FileFormatError(f"{path}: the header's __metadata__ is not a map of strings")
+    if len(content) > MAX_TENSORS:
+        raise FileFormatError(f"{path}: {len(content)} tensors; at most {MAX_TENSORS} are read")
     tensors = {name: _entry(path, name, fields) for name, fields in content.items()}
     _check_coverage(path, tensors, data_bytes)
     return Header(tensors, metadata)
@@ -131,3 +143,82 @@ def _check_coverage(path: Path, tensors: dict[str, TensorEntry], data_bytes: int
         raise FileFormatError(f"{path}: cut short (its tensors need {end} bytes, {data_bytes} are there)")
     if end < data_bytes:
         raise FileFormatError(f"{path}: {data_bytes - end} bytes belong to no tensor")
+
+
+# Reading ------------------------------------------------------------------------------------------
+
+# torch's name of a dtype, for what it can hold.
+TORCH_NAMES = {
+    "BOOL": "bool",
+    **{f"U{bits}": f"uint{bits}" for bits in (8, 16, 32, 64)},
+    **{f"I{bits}": f"int{bits}" for bits in (8, 16, 32, 64)},
+    "F16": "float16",
+    "BF16": "bfloat16",
+    "F32": "float32",
+    "F64": "float64",
+    "C64": "complex64",
+    "F8_E4M3": "float8_e4m3fn",
+    "F8_E5M2": "float8_e5m2",
+    "F8_E8M0": "float8_e8m0fnu",
+    "F8_E4M3FNUZ": "float8_e4m3fnuz",
+    "F8_E5M2FNUZ": "float8_e5m2fnuz",
+}
+
+
+def open_safetensors(path: Path) -> WeightsFile:
+    """The tensors of a file, memory-mapped when the first of them is read.
+
+    Raises:
+        MissingFileError: There is no such file.
+        FileFormatError: It is broken.
+    """
+    header = read_header(path)
+    buffer = Buffer(path)
+    offset = path.stat().st_size - sum(entry.end - entry.start for entry in header.tensors.values())
+    tensors = {
+        name: StoredTensor(
+            entry.dtype, entry.shape, entry.end - entry.start, _reader(path, name, buffer, entry, offset + entry.start)
+        )
+        for name, entry in header.tensors.items()
+    }
+    return WeightsFile(path, "safetensors", tensors, header.metadata)
+
+
+def _reader(path: Path, name: str, buffer: Buffer, entry: TensorEntry, start: int) -> Read:
+    def read(dtype: torch.dtype | None) -> Tensor:
+        import torch
+
+        if entry.dtype not in TORCH_NAMES:
+            raise FileFormatError(f"{path}: tensor {name!r} is {entry.dtype}, which cannot be read here")
+        own = getattr(torch, TORCH_NAMES[entry.dtype])
+        tensor = buffer.tensor(start, entry.end - entry.start).view(own).view(entry.shape)
+        return tensor.to(dtype) if dtype is not None and tensor.is_floating_point() else tensor
+
+    return read
+
+
+# Writing ------------------------------------------------------------------------------------------
+
+
+def write_safetensors(path: Path, tensors: Mapping[str, Outgoing], metadata: Mapping[str, str]) -> None:
+    """Write a file; only one tensor is in memory at a time.
+
+    Raises:
+        OutputError: It cannot be written.
+    """
+    import torch
+
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
+    end = 0
+    widest_first = sorted(tensors, key=lambda name: (-DTYPE_BITS[tensors[name].dtype], name))  # so that all are aligned
+    for name in widest_first:
+        dtype, shape = tensors[name].dtype, tensors[name].shape
+        start, end = end, end + math.prod(shape) * DTYPE_BITS[dtype] // 8
+        header[name] = {"dtype": dtype, "shape": list(shape), "data_offsets": [start, end]}
+    raw = json.dumps(header, ensure_ascii=False, separators=(",", ":")).encode()
+    raw += b" " * (-len(raw) % 8)
+    with atomic.file(path) as temporary, temporary.open("wb") as file:
+        file.write(len(raw).to_bytes(8, "little") + raw)
+        for name in widest_first:
+            tensor = tensors[name].make().to(getattr(torch, TORCH_NAMES[tensors[name].dtype])).contiguous().flatten()
+            file.write(tensor.view(torch.uint8).numpy().data)

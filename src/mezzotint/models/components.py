@@ -1,0 +1,73 @@
+"""One component of a model, from whatever people have: a published folder, or a file in any format and dialect."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mezzotint.errors import FileFormatError
+from mezzotint.models.bundle import open_files, read_json
+from mezzotint.models.dialects import guess, recognize, require
+from mezzotint.models.formats import StoredTensor, open_weights
+
+CONFIG = "mezzotint.config"  # where a file of ours notes the config.json that its network had
+
+
+@dataclass(frozen=True)
+class Component:
+    """What a network is built from.
+
+    Attributes:
+        path: The folder or file, for complaints. config: The content of its `config.json`.
+        tensors: Under the published names, unread.
+    """
+
+    path: Path
+    config: dict[str, Any]
+    tensors: dict[str, StoredTensor]
+
+
+def open_component(path: Path, component: str, variant: str | None = None) -> Component:
+    """The component (transformer, vae, text_encoder) that a folder or a single file holds; nothing is read yet.
+
+    A file's sizes are those that it notes, or else what the shapes of its tensors tell.
+
+    Raises:
+        MissingFileError: A file is missing.
+        FileFormatError: A file is broken, or holds no such component; the message says what it seems to be.
+    """
+    if not path.is_file():
+        config = read_json(path / "config.json")
+        stored = open_files(path, variant)
+        own = [found for found in recognize(stored) if found.dialect.component == component]
+        return Component(path, config, own[0].published if own else stored)
+    file = open_weights(path)
+    found = require(file.tensors, component, path)
+    try:
+        published = found.published
+        return Component(path, _noted(file.metadata) or found.dialect.config(published), published)
+    except FileFormatError as cause:
+        raise FileFormatError(f"{path}: {cause}") from cause
+
+
+def _noted(metadata: Mapping[str, str]) -> dict[str, Any] | None:
+    """The configuration in a file's own notes."""
+    if CONFIG not in metadata:
+        return None
+    try:
+        config = json.loads(metadata[CONFIG])
+    except (ValueError, RecursionError) as cause:
+        raise FileFormatError(f"its note {CONFIG} is not valid JSON") from cause
+    if not isinstance(config, dict):
+        raise FileFormatError(f"its note {CONFIG} is not an object")
+    return config
+
+
+def explain(component: Component, cause: FileFormatError) -> FileFormatError:
+    """A complaint about tensors that do not fit, with the file's name and, for a stranger, what it seems to be."""
+    seems = "" if recognize(component.tensors) else f"; it seems to be {guess(component.tensors)}"
+    named = str(cause) if str(component.path) in str(cause) else f"{component.path}: {cause}"
+    return FileFormatError(named + seems)

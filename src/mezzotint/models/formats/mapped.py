@@ -1,0 +1,45 @@
+"""A file's bytes as tensors, memory-mapped: the kernel reads a page when it is looked at, and may forget it again."""
+
+from __future__ import annotations
+
+import mmap
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mezzotint.errors import FileFormatError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+ALIGNMENT = 8  # bytes of the widest dtype
+
+
+class Buffer:
+    """One file, mapped on first use. Its tensors keep the map alive."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @cached_property
+    def _map(self) -> mmap.mmap:
+        try:
+            with self.path.open("rb") as file:
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # writing would touch a copy only
+        except (OSError, ValueError) as cause:
+            raise FileFormatError(f"{self.path} cannot be read: {cause}") from cause
+
+    def tensor(self, start: int, length: int) -> Tensor:
+        """Bytes as a uint8 tensor, without a copy where they lie so that any dtype can look at them.
+
+        Raises:
+            FileFormatError: The file has become shorter since its header was read.
+        """
+        import torch
+
+        if start + length > len(self._map):
+            raise FileFormatError(f"{self.path}: cut short since it was opened")
+        if length == 0:
+            return torch.empty(0, dtype=torch.uint8)
+        data = torch.frombuffer(self._map, dtype=torch.uint8, count=length, offset=start)
+        return data if start % ALIGNMENT == 0 else data.clone()

@@ -1,0 +1,101 @@
+"""Where a model's parts come from: one folder, or a folder and single files that replace some of its components."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from mezzotint.errors import FileFormatError
+from mezzotint.models.bundle import find_model, weight_files
+from mezzotint.models.dialects import guess, recognize
+from mezzotint.models.formats import open_weights
+
+PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"  # the rest of a model of which somebody has single files
+COMPONENTS = ("transformer", "text_encoder", "vae")
+FILES = (".safetensors", ".gguf")
+
+
+@dataclass(frozen=True)
+class Sources:
+    """A model folder, and for each component the folder or file that holds it. `variant` is of the folder's weights."""
+
+    folder: Path
+    components: dict[str, Path]
+    variant: str | None = None
+
+    @property
+    def name(self) -> str:
+        """For people and picture files."""
+        replaced = [path.stem for component, path in self.components.items() if path != self.folder / component]
+        return " + ".join([self.folder.resolve().name, *dict.fromkeys(replaced)])
+
+    def variant_of(self, component: str) -> str | None:
+        """A single file has none."""
+        return self.variant if self.components[component] == self.folder / component else None
+
+    def digest(self, further: Iterable[Path] = ()) -> str:
+        """The SHA-256, in hexadecimal, of all weights, and of `further` files: names and bytes, in order of name."""
+        files = {
+            f"{component}/{file.name}": file
+            for component, path in self.components.items()
+            for file in weight_files(path, self.variant_of(component))
+        }
+        files |= {f"lora/{path.name}": path for path in further}
+        total = hashlib.sha256()
+        for name in sorted(files):
+            with files[name].open("rb") as file:
+                total.update(f"{name} {hashlib.file_digest(file, 'sha256').hexdigest()}\n".encode())
+        return total.hexdigest()
+
+
+def find_sources(
+    name: str | Path,
+    *,
+    base: str | Path | None = None,
+    vae: str | Path | None = None,
+    text_encoder: str | Path | None = None,
+    variant: str | None = None,
+    revision: str | None = None,
+) -> Sources:
+    """A model by its name, or by a file of weights.
+
+    Args:
+        name: What `find_model` takes, or a .safetensors or .gguf file; one file may hold several components.
+        base: The model that has what such a file lacks; the published Z-Image-Turbo when left out.
+        vae, text_encoder: Files or folders that replace these components.
+        variant: Of the weights in a model folder, like fp16. revision: A branch, tag or commit of a hub id.
+
+    Raises:
+        UnknownModelError: No model answers to the name.
+        MissingFileError: A file is missing.
+        FileFormatError: The file is broken, or holds no network that is known.
+    """
+    single = Path(name) if Path(name).suffix in FILES and not Path(name).is_dir() else None
+    held = [] if single is None else _components_of(single)
+    folder = find_model(name if single is None else base or PUBLISHED, revision, variant)
+    components = {component: folder / component for component in COMPONENTS} | dict.fromkeys(held, Path(name))
+    given = {"vae": vae, "text_encoder": text_encoder}
+    components |= {component: Path(path) for component, path in given.items() if path is not None}
+    return Sources(folder, components, variant)
+
+
+def _components_of(file: Path) -> list[str]:
+    """What a file of weights holds.
+
+    Raises:
+        FileFormatError: Nothing that is known.
+    """
+    tensors = open_weights(file).tensors
+    held = [found.dialect.component for found in recognize(tensors)]
+    if not held:
+        raise FileFormatError(f"{file} holds no network that is known here; it seems to be {guess(tensors)}")
+    return held
+
+
+def as_sources(model: Path | Sources) -> Sources:
+    """A model folder as sources, all from the folder."""
+    if isinstance(model, Sources):
+        return model
+    return Sources(model, {component: model / component for component in COMPONENTS})

@@ -1,0 +1,55 @@
+"""Training the judge of scenes, ending as a folder with its weights and its configuration."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from mezzotint.models import bundle
+from mezzotint.perception.scene_judge import SceneJudge, SceneJudgeConfig, init_weights
+from mezzotint.recipes.recipe import Plan, Run, RunOptions, check_data
+from mezzotint.runtime import atomic
+from mezzotint.runtime.seeds import Seeds
+from mezzotint.synthesis.scenes.truth_maps import SceneBatches
+from mezzotint.training.objectives.judge import SceneReadingLoss
+from mezzotint.training.state import TrainState
+from mezzotint.training.trainer import Probes
+
+
+@dataclass(frozen=True, kw_only=True)
+class JudgeRecipe:
+    """Dense reading of rendered scenes. `validation_batches` are of the split "val"; `dtype` is the exported one."""
+
+    judge: SceneJudgeConfig
+    plan: Plan
+    objective: SceneReadingLoss
+    validation_batches: int
+    dtype: torch.dtype
+
+    def prepare(self, options: RunOptions) -> Run:
+        plan = self.plan.under(options)
+        check_data(options.data, "mezzotint corpus build")
+        judge = SceneJudge(self.judge)
+        init_weights(judge, Seeds(options.seed).generator("weights"))
+        state = plan.state(judge, options)
+        held_out = self._batches(options.data, plan.batch, 0, "val")
+        validation = [held_out.at(step) for step in range(self.validation_batches)]
+        return Run(
+            config=plan.fit_config(options),
+            state=state,
+            objective=self.objective,
+            batches=self._batches(options.data, plan.batch, options.seed, "train"),
+            probes=Probes(validate=lambda state: self.objective.validate(state, validation)),
+            export=lambda folder: self._export(state, folder),
+        )
+
+    def _batches(self, corpus: Path, batch: int, seed: int, split: str) -> SceneBatches:
+        return SceneBatches(
+            corpus, batch_size=batch, size=self.judge.picture_size, grid=self.judge.grid, seed=seed, split=split
+        )
+
+    def _export(self, state: TrainState, folder: Path) -> None:
+        weights = {name: weight.to(self.dtype) for name, weight in state.averaged_weights().items()}
+        with atomic.folder(folder) as part:
+            bundle.write_weights(part, weights)
+            atomic.write_json(part / "config.json", self.judge.to_json())

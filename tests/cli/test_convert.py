@@ -1,0 +1,45 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from mezzotint.cli.main import main
+from mezzotint.models.bundle import read_weights
+
+Output = pytest.CaptureFixture[str]
+
+
+def test_any_to_any(model: Path, tmp_path: Path, capsys: Output) -> None:
+    single, gguf, folder = tmp_path / "z.safetensors", tmp_path / "z.gguf", tmp_path / "transformer"
+    assert main(["convert", str(model), str(single), "--dtype", "bfloat16"]) == 0
+    assert capsys.readouterr().out == f"{single}: Z-Image transformer, 65 tensors (65 BF16)\n"
+    assert main(["convert", str(single), str(gguf), "--dtype", "q8_0", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == {
+        "path": str(gguf),
+        "network": "Z-Image transformer",
+        "tensors": 65,
+        "dtypes": {"BF16": 49, "Q8_0": 16},
+    }
+    assert main(["convert", str(gguf), str(folder), "--dtype", "float32"]) == 0
+    assert read_weights(folder).keys() == read_weights(model / "transformer").keys()
+    assert main(["convert", str(model), str(tmp_path / "ae.safetensors"), "--component", "vae"]) == 0
+
+
+def test_what_is_wrong_is_one_line(model: Path, tmp_path: Path, capsys: Output) -> None:
+    (tmp_path / "text.safetensors").write_text("no weights at all")
+    for arguments, reason in (
+        ([str(model), str(tmp_path / "x"), "--component", "unet"], "component 'unet' is not known"),
+        ([str(model), str(tmp_path / "x"), "--format", "onnx"], "format 'onnx' is not known"),
+        ([str(model), str(tmp_path / "x"), "--dtype", "q4_0"], "GGUF's alone"),
+        ([str(model), str(model)], "is the source"),
+        (["nothing", str(tmp_path / "x")], "model 'nothing' is neither"),
+        ([str(tmp_path / "text.safetensors"), str(tmp_path / "x")], "text.safetensors: not a safetensors file"),
+        ([str(model), "/proc/nowhere/x.gguf"], "cannot write /proc/nowhere/x.gguf"),
+    ):
+        assert main(["convert", *arguments]) == 2
+        out, err = capsys.readouterr()
+        assert out == ""
+        assert err.startswith("error: ")
+        assert reason in err
+        assert err.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["text.safetensors"]

@@ -1,0 +1,103 @@
+"""A tiny model, the small corpus with held-out scenes, and an examiner and a judge with random weights."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from tests.fixtures import small_packages
+from tests.generation.tiny_model import write_model
+from tests.recipes.tiny_runs import options
+
+from mezzotint.data.records import write_shard
+from mezzotint.evaluation import concept_list
+from mezzotint.evaluation.examination import Examination, Resources
+from mezzotint.evaluation.painter import Painter
+from mezzotint.generation.pipeline import Pipeline
+from mezzotint.perception.efficientnet import LITE0, EfficientNetLite
+from mezzotint.recipes.tiny import tiny_judge
+from mezzotint.runtime.packages import cached_at
+from mezzotint.synthesis.scenes.held_out import split_of
+from mezzotint.synthesis.scenes.part import Scenes
+from mezzotint.synthesis.scenes.sampler import sample_scene
+from mezzotint.synthesis.scenes.text import FONTS
+
+KINDS = ("counting", "colour", "position", "pair", "text")
+
+
+@pytest.fixture(scope="session")
+def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The small corpus' sprites, and two held-out scenes of each kind that the suite asks about."""
+    folder = tmp_path_factory.mktemp("corpus")
+    (folder / "sprites").symlink_to(small_packages.CORPUS / "sprites")
+    scenes = Scenes(corpus=folder, fetch=small_packages.fetch, size=128, count=0, seed=5, fonts=small_packages.FONTS)
+    wanted, chosen, index = dict.fromkeys(KINDS, 2), [], 0
+    while any(wanted.values()):
+        scene = sample_scene(scenes.seed, index, scenes.props)
+        fits = scene.relation is None or scene.relation.name not in ("inside", "on")
+        if wanted.get(scene.kind) and fits and split_of(scene) == "test":
+            wanted[scene.kind] -= 1
+            chosen.append(index)
+        index += 1
+    (folder / "scenes").mkdir()
+    write_shard(folder / "scenes" / "records-00000.parquet", [scenes.record(index) for index in chosen])
+    return folder
+
+
+@pytest.fixture(scope="session")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_model(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(scope="session")
+def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("judge")
+    run = tiny_judge().prepare(options(small_packages.CORPUS, folder / "run"))
+    run.export(folder / "judge")
+    return folder / "judge"
+
+
+def random_network() -> EfficientNetLite:
+    """The examiner's network with random weights: enough to tell equal pictures from others."""
+    torch.manual_seed(0)
+    return EfficientNetLite(LITE0)
+
+
+@pytest.fixture(scope="session")
+def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture
+def cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of the tests' own, with the font of the contact sheet; one gallery serves them all."""
+    monkeypatch.setenv("MEZZOTINT_CACHE", str(shared_cache))
+    place = cached_at(FONTS["hei"].package)
+    place.parent.mkdir(parents=True, exist_ok=True)
+    if not place.exists():
+        place.symlink_to(small_packages.fetch(FONTS["hei"].package))
+    return shared_cache
+
+
+@pytest.fixture
+def few_concepts(monkeypatch: pytest.MonkeyPatch) -> tuple[concept_list.Concept, ...]:
+    """The concepts that the small corpus can show, in place of the 200."""
+    codes = ("1f415", "1f408", "1f34e", "1f697", "1f680")
+    found = tuple(concept for concept in concept_list.concepts() if concept.code in codes)
+    for module in ("concepts", "distribution"):
+        monkeypatch.setattr(f"mezzotint.evaluation.{module}.concepts", lambda: found)
+    return found
+
+
+@pytest.fixture
+def examine(corpus: Path, model: Path, judge: Path, cache: Path) -> Callable[[], Examination]:
+    """A fresh examination of the tiny model."""
+
+    def make() -> Examination:
+        pipeline = Pipeline.from_pretrained(model, device="cpu", dtype="float32")
+        resources = Resources(
+            corpus=corpus, device=torch.device("cpu"), judge_folder=judge, load_network=random_network
+        )
+        return Examination(painter=Painter(pipeline, batch=4), resources=resources, seed=3, limit=None)
+
+    return make
