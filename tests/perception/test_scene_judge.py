@@ -65,7 +65,7 @@ def test_a_folder_brings_the_judge_back(judge: SceneJudge, tmp_path: Path):
 
 
 def test_what_is_missing_is_named(judge: SceneJudge, tmp_path: Path):
-    with pytest.raises(MissingFileError, match="config.json is missing"):
+    with pytest.raises(MissingFileError, match=r"config\.json is missing"):
         load_scene_judge(tmp_path)
     atomic.write_json(tmp_path / "config.json", {"picture_size": 32})
     with pytest.raises(FileFormatError, match="has no 'widths'"):

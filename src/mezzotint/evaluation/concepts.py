@@ -35,7 +35,7 @@ class Answers:
 
     asked: Sequence[Concept]
     pictures: Float[Tensor, "b 3 h w"]
-    features: Float[np.ndarray, "b 1280"]
+    features: Float[np.ndarray, "b d"]
     ranks: Int[np.ndarray, "b"]
 
 

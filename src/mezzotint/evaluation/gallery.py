@@ -33,7 +33,7 @@ class Examiner:
         self._network, self._device = network.to(device), device
 
     @torch.inference_mode()
-    def features(self, pictures: Float[Tensor, "b 3 h w"]) -> Float[np.ndarray, "b 1280"]:
+    def features(self, pictures: Float[Tensor, "b 3 h w"]) -> Float[np.ndarray, "b d"]:
         """Of pictures in [−1, 1]; what is not square gets white margins."""
         found = [self._network(_view(part).to(self._device)).cpu() for part in pictures.split(_BATCH)]
         return torch.cat(found).numpy()
@@ -50,9 +50,9 @@ def _view(pictures: Float[Tensor, "b 3 h w"]) -> Float[Tensor, "b 3 side side"]:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Gallery:
-    """All sprites of a corpus, in all styles: their features, and what each shows."""
+    """All sprites of a corpus, in all styles: their features (d = 1280), and what each shows."""
 
-    features: Float[np.ndarray, "n 1280"]
+    features: Float[np.ndarray, "n d"]
     concepts: tuple[str, ...]  # of each sprite
     styles: tuple[str, ...]
 
@@ -66,12 +66,12 @@ class Gallery:
         return np.searchsorted(self.names, self.concepts)
 
     @cached_property
-    def _units(self) -> Float[np.ndarray, "n 1280"]:
+    def _units(self) -> Float[np.ndarray, "n d"]:
         return unit(self.features)
 
     def ranks(
         self,
-        features: Float[np.ndarray, "b 1280"],
+        features: Float[np.ndarray, "b d"],
         concepts: Sequence[str],
         kept: Bool[np.ndarray, "n"] | None = None,
     ) -> Int[np.ndarray, "b"]:
@@ -129,7 +129,7 @@ def check_concepts(gallery: Gallery, wanted: Sequence[str]) -> None:
         raise InputError(f"the corpus shows no {', '.join(missing[:3])} ({len(missing)} concepts in all are missing)")
 
 
-def _features(corpus: Path, count: int, examiner: Examiner) -> Float[np.ndarray, "n 1280"]:
+def _features(corpus: Path, count: int, examiner: Examiner) -> Float[np.ndarray, "n d"]:
     columns, found, batch = ["id", "picture", "path"], [], []
     with progress("looking at all sprites", count) as advance:
         for number, record in enumerate(read_records(corpus, columns, parts=["sprites"]), start=1):

@@ -47,7 +47,7 @@ def tables(examination: Examination) -> list[Table]:
     return [Table(suite=SUITE, title="Reconstruction", note=note, rows=tuple(rows))]
 
 
-def held_out(corpus: Path, count: int) -> dict[str, list[Float[Tensor, "1 3 h w"]]]:
+def held_out(corpus: Path, count: int) -> dict[str, list[Float[Tensor, "1 3 _ _"]]]:
     """Pictures by sort, evenly chosen; a sort that the corpus does not have is left out."""
     sprites = list(read_records(corpus, _COLUMNS, splits=_SPLITS, kinds=["sprite"]))
     scenes = list(read_records(corpus, _COLUMNS, splits=_SPLITS, kinds=["scene"]))
@@ -61,7 +61,7 @@ def held_out(corpus: Path, count: int) -> dict[str, list[Float[Tensor, "1 3 h w"
     return {name: pictures for name, pictures in found.items() if pictures}
 
 
-def _scene_pictures(records: Sequence[Record], corpus: Path) -> list[Float[Tensor, "1 3 h w"]]:
+def _scene_pictures(records: Sequence[Record], corpus: Path) -> list[Float[Tensor, "1 3 _ _"]]:
     """Scenes at about the mini's size, sides in multiples of 16."""
     pictures = []
     for record in records:
@@ -73,7 +73,7 @@ def _scene_pictures(records: Sequence[Record], corpus: Path) -> list[Float[Tenso
 
 
 @torch.inference_mode()
-def _through(autoencoder: Autoencoder, picture: Float[Tensor, "1 3 h w"]) -> Float[Tensor, "1 3 h w"]:
+def _through(autoencoder: Autoencoder, picture: Float[Tensor, "1 3 _ _"]) -> Float[Tensor, "1 3 _ _"]:
     device = next(autoencoder.parameters()).device
     return autoencoder.decode(autoencoder.encode(picture.to(device))).clamp(-1, 1).cpu()
 

@@ -133,7 +133,7 @@ def _asked(record: Record, scene: Scene, language: Language) -> Asked:
     return Asked(scene=scene, language=language, prompt=prompt, record=record)
 
 
-def _real(record: Record, corpus: Path) -> Float[Tensor, "1 3 h w"]:
+def _real(record: Record, corpus: Path) -> Float[Tensor, "1 3 _ _"]:
     """At half the size that it was rendered with, as sharp as the mini's pictures."""
     drawn = decode(record, corpus).convert("RGB")
     return to_tensor([drawn.resize((drawn.width // 2, drawn.height // 2), Image.Resampling.HAMMING)])
@@ -141,7 +141,7 @@ def _real(record: Record, corpus: Path) -> Float[Tensor, "1 3 h w"]:
 
 @torch.inference_mode()
 def _judged(
-    judge: SceneJudge, skill: Skill, pictures: Sequence[Float[Tensor, "1 3 h w"]], asked: Sequence[Asked]
+    judge: SceneJudge, skill: Skill, pictures: Sequence[Float[Tensor, "1 3 _ _"]], asked: Sequence[Asked]
 ) -> Bool[np.ndarray, "n"]:
     device = judge.out.weight.device
     right = []

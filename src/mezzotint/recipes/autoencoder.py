@@ -91,9 +91,9 @@ class AutoencoderRecipe:
         return Reconstruction(square_weight=self.square_weight, kl_weight=self.kl_weight, perceptual=perceptual)
 
     def _export(self, state: TrainState, batches: PictureBatches, folder: Path) -> None:
-        """The averaged weights as `vae/`, latents normalised on training pictures."""
+        """The averaged weights as `vae/`, latents normalised on training pictures as the rounded weights give them."""
         autoencoder = Autoencoder(self.autoencoder)
-        autoencoder.load_state_dict(state.averaged_weights())
+        autoencoder.load_state_dict({name: w.to(self.dtype) for name, w in state.averaged_weights().items()})
         normalize_latents(autoencoder.eval(), [batches.at(step).pictures for step in range(self.measured_batches)])
         weights = {name: weight.to(self.dtype) for name, weight in autoencoder.state_dict().items()}
         with atomic.folder(folder / "vae") as part:

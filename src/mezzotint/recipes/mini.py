@@ -142,7 +142,7 @@ def mini_judge() -> JudgeRecipe:
             characters=CHARACTERS,
         ),
         plan=Plan(
-            steps=1_500,
+            steps=1_250,
             batch=32,
             optimizer=Muon(
                 rest=AdamW(lr=3e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.05, rates={}),

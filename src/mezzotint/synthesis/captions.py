@@ -13,7 +13,7 @@ from mezzotint.synthesis.styles import Style
 def captions(concept: Concept, style: Style) -> Iterator[Caption]:
     """Tags, short, medium and long captions in both languages; a sprite is meant to be seen on white.
 
-    A short caption may leave the style out, but never that a drawing has no colours: who says "a penguin" wants colours.
+    A short caption may leave the style out, but not that a drawing has no colours: who says "a penguin" wants colours.
     """
     noun = nouns().get(concept.code)
     for kind, text in _english(concept, style, noun):

@@ -1,8 +1,9 @@
 import torch
 from diffusers.models.transformers.transformer_z_image import RopeEmbedder
 
+from mezzotint.models.rotary import Rotary, halves_to_pairs, pairs_to_halves, rotate
 from mezzotint.models.single_stream.config import MINI
-from mezzotint.models.single_stream.rotary import Rotary, RotaryTables, halves_to_pairs, pairs_to_halves, rotate
+from mezzotint.models.single_stream.rotary import RotaryTables
 
 POSITIONS = torch.tensor([[0, 0, 0], [1, 0, 0], [7, 3, 60], [500, 511, 1], [1535, 2, 511]])
 

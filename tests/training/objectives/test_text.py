@@ -85,7 +85,7 @@ def new_state(lr: float = 4e-3, dtype: torch.dtype = torch.float32) -> TrainStat
 def test_overfits_one_batch(batch: Batch, dtype: torch.dtype) -> None:
     state, rng = new_state(dtype=dtype), Seeds(0)
     before = OBJECTIVE.validate(state, [batch], rng)
-    for _ in range(60):
+    for _ in range(80):
         metrics = OBJECTIVE.step(state, batch, rng)
         state.step += 1
     after = OBJECTIVE.validate(state, [batch], rng)

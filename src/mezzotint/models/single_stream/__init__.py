@@ -4,10 +4,11 @@
 published names of its weights.
 """
 
+from mezzotint.models.captions import Captions
+from mezzotint.models.fused_weights import Rows
 from mezzotint.models.single_stream.config import MINI, Z_IMAGE_6B, SingleStreamConfig
-from mezzotint.models.single_stream.model import Captions, SingleStreamTransformer, init_weights
+from mezzotint.models.single_stream.model import SingleStreamTransformer, init_weights
 from mezzotint.models.single_stream.state_dict import (
-    Rows,
     from_published,
     matrix_rows,
     published_shapes,

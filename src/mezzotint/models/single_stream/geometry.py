@@ -9,7 +9,7 @@ Everything here depends on sizes only, never on weights, time or content, and is
 
 from collections.abc import Sequence
 from functools import lru_cache
-from itertools import accumulate, groupby
+from itertools import groupby
 from typing import NamedTuple
 
 import torch
@@ -17,12 +17,12 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mezzotint.errors import InputError
+from mezzotint.models.packing import Size, gather, row_of_each, run, starts
+from mezzotint.models.rotary import Rotary
 from mezzotint.models.single_stream.config import SingleStreamConfig
-from mezzotint.models.single_stream.rotary import Rotary, RotaryTables
+from mezzotint.models.single_stream.rotary import RotaryTables
 
 PAD_MULTIPLE = 32
-
-Size = tuple[int, int]  # rows and columns of patches
 
 
 class Layout(NamedTuple):
@@ -93,7 +93,7 @@ def caption_geometry(config: SingleStreamConfig, lengths: tuple[int, ...], devic
     _check_positions(config, positions)
     layout = _layout(config, order, positions, device)
     inverse = [order.index(i) for i in range(len(full))]
-    restore = None if inverse == order == sorted(order) else _gather(inverse, [full[i] for i in order]).to(device)
+    restore = None if inverse == order == sorted(order) else gather(inverse, [full[i] for i in order]).to(device)
     return CaptionGeometry(layout, _filling(lengths, order, device), restore)
 
 
@@ -119,19 +119,17 @@ def batch_geometry(
     picture_order, joint_order = _by_length(pictures), _by_length([len(ids) for ids in joint_positions])
 
     # Which tokens of [packed pictures, captions] follow each other in the joint sequence.
-    picture_starts = _starts(pictures, picture_order)
-    caption_starts = [sum(pictures) + start for start in _starts(captions, range(len(captions)))]
-    join = [
-        torch.cat([_run(picture_starts[i], pictures[i]), _run(caption_starts[i], captions[i])]) for i in joint_order
-    ]
-    joint_starts = _starts([len(ids) for ids in joint_positions], joint_order)
-    patch_rows = None if len(set(patches)) == 1 else _row_of_each(patches, range(len(patches)))[None].to(device)
+    picture_starts = starts(pictures, picture_order)
+    caption_starts = [sum(pictures) + start for start in starts(captions, range(len(captions)))]
+    join = [torch.cat([run(picture_starts[i], pictures[i]), run(caption_starts[i], captions[i])]) for i in joint_order]
+    joint_starts = starts([len(ids) for ids in joint_positions], joint_order)
+    patch_rows = None if len(set(patches)) == 1 else row_of_each(patches, range(len(patches)))[None].to(device)
     return BatchGeometry(
         picture=_layout(config, picture_order, picture_positions, device),
         filling=_filling(patches, picture_order, device),
         joint=_layout(config, joint_order, joint_positions, device),
         join=torch.cat(join).to(device),
-        patches=torch.cat([_run(start, count) for start, count in zip(joint_starts, patches, strict=True)]).to(device),
+        patches=torch.cat([run(start, count) for start, count in zip(joint_starts, patches, strict=True)]).to(device),
         patch_rows=patch_rows,
     )
 
@@ -147,11 +145,11 @@ def _layout(
 ) -> Layout:
     """Sequences with these token positions, packed in this order."""
     lengths = [len(positions[i]) for i in order]
-    groups = tuple((len(list(run)), length) for length, run in groupby(lengths))
+    groups = tuple((len(list(equal)), length) for length, equal in groupby(lengths))
     count = len(order) if len(groups) == 1 else 1
     cos, sin = _rotary_tables(config).at(torch.cat([positions[i] for i in order]))
     rotary = Rotary(*(table.view(count, -1, 1, 1, table.shape[-1]).to(device) for table in (cos, sin)))
-    rows = None if len(groups) == 1 else _row_of_each([len(p) for p in positions], order)[None].to(device)
+    rows = None if len(groups) == 1 else row_of_each([len(p) for p in positions], order)[None].to(device)
     return Layout(groups, rotary, rows)
 
 
@@ -159,9 +157,9 @@ def _filling(lengths: Sequence[int], order: Sequence[int], device: torch.device)
     """From tokens without pads in the batch's order to packed ones with pads; None where that is the same."""
     if list(order) == sorted(order) and all(length == padded(length) for length in lengths):
         return None
-    starts = _starts(lengths, range(len(lengths)))
+    begins = starts(lengths, range(len(lengths)))
     places = [torch.arange(padded(lengths[i])) for i in order]
-    source = [starts[i] + place.clamp(max=lengths[i] - 1) for i, place in zip(order, places, strict=True)]
+    source = [begins[i] + place.clamp(max=lengths[i] - 1) for i, place in zip(order, places, strict=True)]
     is_pad = [place >= lengths[i] for i, place in zip(order, places, strict=True)]
     return Filling(torch.cat(source).to(device), torch.cat(is_pad)[:, None].to(device))
 
@@ -171,31 +169,10 @@ def _by_length(lengths: Sequence[int]) -> list[int]:
     return sorted(range(len(lengths)), key=lengths.__getitem__)
 
 
-def _starts(lengths: Sequence[int], order: Sequence[int]) -> list[int]:
-    """Where each sequence begins when they are packed in this order."""
-    ends = accumulate((lengths[i] for i in order), initial=0)
-    starts = dict(zip(order, ends, strict=False))
-    return [starts[i] for i in range(len(lengths))]
-
-
-def _run(start: int, length: int) -> Int[Tensor, "n"]:
-    return torch.arange(start, start + length)
-
-
-def _gather(order: Sequence[int], lengths: Sequence[int]) -> Int[Tensor, "n"]:
-    """Token indices that bring packed sequences of these lengths into another order."""
-    starts = _starts(lengths, range(len(lengths)))
-    return torch.cat([_run(starts[i], lengths[i]) for i in order])
-
-
-def _row_of_each(lengths: Sequence[int], order: Sequence[int]) -> Int[Tensor, "n"]:
-    return torch.repeat_interleave(torch.tensor(order), torch.tensor([lengths[i] for i in order]))
-
-
 def _caption_positions(length: int) -> Int[Tensor, "n 3"]:
     """(1 + i, 0, 0), counting on through the pads."""
     positions = torch.zeros(length, 3, dtype=torch.long)
-    positions[:, 0] = _run(1, length)
+    positions[:, 0] = run(1, length)
     return positions
 
 

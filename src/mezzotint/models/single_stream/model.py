@@ -9,9 +9,7 @@ Tokens are packed as `geometry.py` describes, "s n d": all matrices and norms se
 only. What depends on the caption alone (`refine_captions`) runs once for all steps of a picture.
 """
 
-import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -21,6 +19,10 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mezzotint.errors import InputError
+from mezzotint.models.attention import attend, inverse_rms
+from mezzotint.models.captions import Captions
+from mezzotint.models.packing import patch_sizes, spread
+from mezzotint.models.rotary import Rotary, rotate
 from mezzotint.models.single_stream.config import SingleStreamConfig
 from mezzotint.models.single_stream.geometry import (
     BatchGeometry,
@@ -30,64 +32,12 @@ from mezzotint.models.single_stream.geometry import (
     caption_geometry,
     padded,
 )
-from mezzotint.models.single_stream.rotary import Rotary, rotate
+from mezzotint.models.time_embedding import TimeEmbedding, wave_frequencies
 
 FREQUENCIES = 128  # of the time embedding, times two for cosine and sine
 TIME_HIDDEN = 1024
 QK_NORM_EPS = 1e-5
 FINAL_NORM_EPS = 1e-6
-SHORT = 512  # tokens; up to it, plain products beat PyTorch's fused attention on a CPU, in bf16 backward 3 to 5 times
-
-
-@dataclass(frozen=True)
-class Captions:
-    """Captions after the context refiner, one after another: what the layers need of them at every step.
-
-    Attributes:
-        tokens: All tokens, in the batch's order, pads included. lengths: Tokens of each caption.
-    """
-
-    tokens: Float[Tensor, "n d"]
-    lengths: tuple[int, ...]
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def select(self, indices: Sequence[int]) -> "Captions":
-        """Some of them, in this order; an index may come twice."""
-        parts = self.tokens.split(self.lengths)
-        return Captions(torch.cat([parts[i] for i in indices]), tuple(self.lengths[i] for i in indices))
-
-    @staticmethod
-    def concat(captions: Sequence["Captions"]) -> "Captions":
-        """One batch after another."""
-        lengths = tuple(length for one in captions for length in one.lengths)
-        return Captions(torch.cat([one.tokens for one in captions]), lengths)
-
-
-def inverse_rms(x: Float[Tensor, "*n d"], eps: float) -> Float[Tensor, "*n 1"]:
-    """1 / √(mean(x²) + eps), the factor of RMSNorm (Zhang & Sennrich 2019).
-
-    The sum runs in fp32 whatever the dtype. Its root is rounded to bf16, as the factor is; fp16 has not the range.
-    """
-    return _InverseRms.apply(x, eps)
-
-
-class _InverseRms(torch.autograd.Function):
-    """With the gradient in closed form, −x · factor³ / d: that of a norm, which may be 0, takes longer."""
-
-    @staticmethod
-    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
-        kept = torch.float32 if x.dtype == torch.float16 else None  # asking for fp32 first copies all of x
-        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=kept).float()
-        factor = torch.rsqrt(norm.square() / x.shape[-1] + eps)
-        ctx.save_for_backward(x, factor)
-        return factor.to(x.dtype)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
-        x, factor = ctx.saved_tensors
-        return x * (gradient.float() * factor**3 / -x.shape[-1]).to(x.dtype), None
 
 
 class Attention(nn.Module):
@@ -109,36 +59,6 @@ class Attention(nn.Module):
         norm = torch.stack([self.norm_q, self.norm_k])[:, None]
         q, k = rotate(qk * inverse_rms(qk, QK_NORM_EPS) * norm, rotary).unbind(2)
         return self.out(rearrange(attend(q, k, v, groups), "s n head e -> s n (head e)"))
-
-
-def attend(
-    q: Float[Tensor, "s n head e"],
-    k: Float[Tensor, "s n head e"],
-    v: Float[Tensor, "s n head e"],
-    groups: tuple[tuple[int, int], ...],
-) -> Float[Tensor, "s n head e"]:
-    """Softmax attention within each sequence: one call for each group of equally long ones."""
-    if len(groups) == 1:
-        return _attend_equal(q, k, v)
-    sizes = [count * length for count, length in groups]
-    parts = zip(*(x[0].split(sizes) for x in (q, k, v)), strict=True)
-    mixed = [
-        _attend_equal(*(rearrange(x, "(s n) head e -> s n head e", s=count) for x in qkv)).flatten(0, 1)
-        for (count, _), qkv in zip(groups, parts, strict=True)
-    ]
-    return torch.cat(mixed)[None]
-
-
-def _attend_equal(
-    q: Float[Tensor, "s n head e"], k: Float[Tensor, "s n head e"], v: Float[Tensor, "s n head e"]
-) -> Float[Tensor, "s n head e"]:
-    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-    if q.device.type == "cpu" and q.shape[2] <= SHORT:
-        scores = (q * q.shape[-1] ** -0.5) @ k.mT
-        mixed = torch.softmax(scores, dim=-1) @ v  # sums in fp32
-    else:
-        mixed = F.scaled_dot_product_attention(q, k, v)
-    return mixed.transpose(1, 2)
 
 
 class FeedForward(nn.Module):
@@ -195,23 +115,6 @@ class Block(nn.Module):
         return torch.addcmul(x, y * inverse_rms(y, self.eps), feed_forward_out)
 
 
-class TimeEmbedding(nn.Module):
-    """cat[cos, sin] of t · t_scale at 128 frequencies from 1 down to 1e-4, through two layers."""
-
-    def __init__(self, config: SingleStreamConfig) -> None:
-        super().__init__()
-        self.t_scale = config.t_scale
-        self.hidden = nn.Linear(2 * FREQUENCIES, TIME_HIDDEN)
-        self.out = nn.Linear(TIME_HIDDEN, config.time_dim)
-
-    def forward(self, t: Float[Tensor, "m"]) -> Float[Tensor, "m time"]:
-        steps = torch.arange(FREQUENCIES, dtype=torch.float32, device=t.device)
-        frequencies = torch.exp(-math.log(10_000.0) * steps / FREQUENCIES)
-        angles = self.t_scale * t.float()[:, None] * frequencies
-        waves = torch.cat([angles.cos(), angles.sin()], dim=1)
-        return self.out(F.silu(self.hidden(waves.to(self.hidden.weight.dtype))))
-
-
 class SingleStreamTransformer(nn.Module):
     """The network: velocity = clean − noise of latents at time t (0 noise, 1 clean), under captions.
 
@@ -229,7 +132,7 @@ class SingleStreamTransformer(nn.Module):
         self.caption_norm = nn.RMSNorm(config.cap_feat_dim, eps=config.norm_eps)
         self.caption_embedding = nn.Linear(config.cap_feat_dim, dim)
         self.caption_pad = nn.Parameter(torch.zeros(dim))
-        self.time_embedding = TimeEmbedding(config)
+        self.time_embedding = TimeEmbedding(FREQUENCIES, TIME_HIDDEN, config.time_dim)
         self.modulation = nn.Linear(config.time_dim, (config.n_refiner_layers + config.n_layers) * 4 * dim)
         self.noise_refiner = nn.ModuleList(Block(config) for _ in range(config.n_refiner_layers))
         self.context_refiner = nn.ModuleList(Block(config) for _ in range(config.n_refiner_layers))
@@ -271,8 +174,9 @@ class SingleStreamTransformer(nn.Module):
             InputError: Sizes that are no multiples of the patch, numbers that do not fit, or too large a picture.
         """
         p = self.config.patch_size
-        sizes = tuple((picture.shape[1] // p, picture.shape[2] // p) for picture in latents)
-        self._check(latents, t, captions)
+        sizes = patch_sizes(latents, self.config.in_channels, p)
+        if len(captions) != len(latents) or len(t) not in (1, len(latents)):
+            raise InputError(f"{len(latents)} latents need as many captions and times, not {len(captions)}, {len(t)}")
         geometry = batch_geometry(self.config, sizes, captions.lengths, captions.tokens.device)
         if isinstance(latents, Tensor):
             velocity = self.evaluate(patchify(latents, p), t, captions.tokens, geometry)
@@ -289,7 +193,8 @@ class SingleStreamTransformer(nn.Module):
         geometry: BatchGeometry,
     ) -> Float[Tensor, "p patch"]:
         """The network on packed patches of all pictures: all of it that is worth compiling."""
-        time = self.time_embedding(t)
+        frequencies = wave_frequencies(FREQUENCIES, t.device)
+        time = self.time_embedding(self.config.t_scale * t.float()[:, None] * frequencies)
         refiner_gains, layer_gains = self._gains(time).split([len(self.noise_refiner), len(self.layers)])
         x = self.patch_embedding(patches.to(self.patch_embedding.weight.dtype))
         x = self._run(self.noise_refiner, fill(x, self.picture_pad, geometry.filling), refiner_gains, geometry.picture)
@@ -330,26 +235,10 @@ class SingleStreamTransformer(nn.Module):
         x = F.layer_norm(x.view(*(gain.shape[:1]), -1, x.shape[-1]), x.shape[-1:], eps=FINAL_NORM_EPS)
         return self.final_layer(x * gain).flatten(0, 1)
 
-    def _check(self, latents: Tensor | Sequence[Tensor], t: Tensor, captions: Captions) -> None:
-        """Refuse what does not fit together."""
-        p, channels = self.config.patch_size, self.config.in_channels
-        for picture in latents:
-            if picture.shape[0] != channels or picture.shape[1] % p or picture.shape[2] % p:
-                raise InputError(
-                    f"latents of shape {tuple(picture.shape)}: {channels} channels and sides in multiples of {p} fit"
-                )
-        if len(captions) != len(latents) or len(t) not in (1, len(latents)):
-            raise InputError(f"{len(latents)} latents need as many captions and times, not {len(captions)}, {len(t)}")
-
 
 def norm_weights(blocks: Sequence[Any]) -> Float[Tensor, "layer 4 d"]:
     """The weights of all blocks' RMSNorms, in the order of the gains."""
     return torch.stack([norm for block in blocks for norm in block.norms]).unflatten(0, (len(blocks), 4))
-
-
-def spread(per_row: Float[Tensor, "m *k d"], rows: Int[Tensor, "s n"] | None) -> Float[Tensor, "#s #n *k d"]:
-    """What each row holds, to its tokens: by broadcasting where one row serves a whole sequence or all of them."""
-    return per_row[:, None] if rows is None or len(per_row) == 1 else per_row[rows]
 
 
 def fill(x: Float[Tensor, "p d"], pad: Float[Tensor, "d"], filling: Filling | None) -> Float[Tensor, "n d"]:
