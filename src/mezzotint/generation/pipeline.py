@@ -62,6 +62,7 @@ class Pipeline:
         self.text, self.schedule = components.text, components.schedule
         self.sources, self.defaults = sources, components.defaults
         self._loras: list[tuple[Lora, float]] = []
+        self._compiled = False
         self._applied = Applied([])
 
     @classmethod
@@ -96,11 +97,11 @@ class Pipeline:
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
         components = load_components(sources, at, kind)
+        pipe = cls(components, sources)
         if compile:
             check_compiler(at)
-            transformer: Any = components.transformer
-            transformer.evaluate = torch.compile(transformer.evaluate)
-        return cls(components, sources)
+            pipe._compile()
+        return pipe
 
     def load_lora(self, files: Sequence[tuple[str | Path, float]], *, live: bool = False) -> None:
         """Put LoRAs, each with its weight, into the transformer, in place of those that are in it.
@@ -116,12 +117,26 @@ class Pipeline:
         self.unload_lora()
         self._applied = (apply_live if live else apply_fused)(self.transformer, loras)
         self._loras = loras
+        self._forget_compiled()
 
     def unload_lora(self) -> None:
         """Take all LoRAs out: every weight is what it was."""
         self._applied.remove()
         self._loras = []
         self.__dict__.pop("digest", None)
+        self._forget_compiled()
+
+    def _compile(self) -> None:
+        """On a processor the compiled code holds the weights, packed as its products want them ("freezing")."""
+        transformer: Any = self.transformer
+        options = {"freezing": True} if self.device.type == "cpu" else None
+        transformer.evaluate = torch.compile(transformer.evaluate, options=options)
+        self._compiled = True
+
+    def _forget_compiled(self) -> None:
+        """Compile anew at the next use: the weights have changed."""
+        if self._compiled:
+            torch._dynamo.reset()
 
     @property
     def name(self) -> str:
