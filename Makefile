@@ -38,6 +38,10 @@ check: .venv/development ## format, lint, types, import order
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+.PHONY: parity
+parity: .venv/development ## measure the differences from diffusers; writes docs/parity.md
+	$(BIN)/python -m tests.parity
+
 .PHONY: bench
 bench: .venv/development ## speed beside diffusers; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.network --write docs/benchmarks.md
