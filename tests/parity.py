@@ -15,9 +15,10 @@ PAGE = Path("docs/parity.md")
 
 HEAD = """# Parity with the public implementation
 
-Random small networks of the published layout, every parameter random, on a CPU in fp32: the same weights in this project
-and in diffusers {diffusers} (PyTorch {torch}). |Δ| is the largest difference of any number. Allowed are {velocity:g} for
-a velocity, which is of order 1, and {picture:g}/255 for a picture. `make parity` runs the tests and writes this page.
+Random small networks of the published layout, every parameter random, on a CPU in fp32: the same weights in this
+project and in diffusers {diffusers} (PyTorch {torch}). |Δ| is the largest difference of any number. Allowed are
+{velocity:g} for a velocity, which is of order 1, and {picture:g}/255 for a picture. `make parity` runs the tests and
+writes this page.
 
 | case | velocity, max \\|Δ\\| | picture, max \\|Δ\\| · 255 | test |
 | --- | --- | --- | --- |
@@ -44,10 +45,11 @@ def page(rows: list[dict[str, str | float | None]]) -> str:
     head = HEAD.format(
         diffusers=version("diffusers"), torch=version("torch").partition("+")[0], velocity=VELOCITY, picture=PICTURE
     )
-    return head + "".join(
-        f"| {case} | {_figure(row['velocity'], '.1e')} | {_figure(row['picture'], '.3f')} | {_test(str(row['test']))} |\n"
+    lines = [
+        f"| {case} | {_figure(row['velocity'], '.1e')} | {_figure(row['picture'], '.3f')} | {_test(str(row['test']))} |"
         for case, row in sorted(cases.items())
-    )
+    ]
+    return head + "\n".join(lines) + "\n"
 
 
 def _figure(value: str | float | None, form: str) -> str:
