@@ -58,7 +58,6 @@ class TestBrokenModels:
             "text_encoder/model.safetensors",
             "tokenizer/tokenizer.json",
             "scheduler/scheduler_config.json",
-            "model_index.json",
         ],
     )
     def test_a_missing_file(self, copied: Path, name: str) -> None:
@@ -88,7 +87,3 @@ class TestBrokenModels:
     def test_broken_configurations(self, copied: Path, name: str, content: str) -> None:
         (copied / name).write_text(content)
         assert str(copied / name) in self.refused(copied)
-
-    def test_another_kind_of_model(self, copied: Path) -> None:
-        (copied / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
-        assert "is a FluxPipeline, supported is ZImagePipeline" in self.refused(copied)

@@ -1,4 +1,5 @@
 import copy
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,10 +13,12 @@ from PIL import Image
 from tests.generation.tiny_model import DEFAULTS
 from torch import Tensor
 
-from mezzotint.errors import InputError, UnknownModelError
+from mezzotint.errors import FileFormatError, InputError, MissingFileError, UnknownModelError
 from mezzotint.generation import pipeline as pipeline_module
-from mezzotint.generation.pipeline import Pipeline
+from mezzotint.generation.pipeline import Pipeline, load_model
+from mezzotint.generation.z_image import ZImage
 from mezzotint.models import bundle
+from mezzotint.models.sources import as_sources
 from mezzotint.runtime.seeds import picture_noise
 
 PROMPTS = ["a red disc", "two blue boxes on a large yellow table, behind them the sea and a small white boat"]
@@ -212,6 +215,21 @@ class TestCallback:
 def test_the_impossible_is_refused(pipe: Pipeline, options: dict[str, Any], reason: str) -> None:
     with pytest.raises(InputError, match=reason):
         pipe(**({"prompt": "a red disc"} | options))
+
+
+class TestKinds:
+    def test_the_folder_says_what_the_model_is(self, pipe: Pipeline) -> None:
+        assert isinstance(pipe.model, ZImage)
+
+    def test_another_kind_of_model(self, model: Path, tmp_path: Path) -> None:
+        copied = Path(shutil.copytree(model, tmp_path / "copy"))
+        (copied / "model_index.json").write_text('{"_class_name": "FluxPipeline"}')
+        with pytest.raises(FileFormatError, match="the model is a FluxPipeline, supported here: ZImagePipeline"):
+            Pipeline.from_pretrained(copied, device="cpu")
+
+    def test_a_missing_index(self, model: Path) -> None:
+        with pytest.raises(MissingFileError, match=r"model_index\.json is missing"):
+            load_model(as_sources(model / "vae"), torch.device("cpu"), torch.float32)
 
 
 def test_an_unknown_model() -> None:

@@ -172,14 +172,12 @@ def _notes(options: Options, request: "Request") -> Iterator[str]:
 
 def _make(pipe: "Pipeline", request: "Request", paths: PicturePaths, as_json: bool) -> None:
     """Sample, decode and write batch by batch, so that an interruption keeps what is finished."""
-    from mezzotint.generation.noise import seeded_noise
     from mezzotint.generation.picture_files import write_picture
     from mezzotint.generation.pixels import to_pil
     from mezzotint.runtime.progress import progress
 
-    noise = seeded_noise(pipe.latent_shape(request))
     with progress("sampling", len(request.jobs) * request.settings.steps) as advance:
-        for jobs, latents in pipe.sample(request, noise, lambda step, x: advance(len(x))):
+        for jobs, latents in pipe.sample(request, lambda step, x: advance(len(x))):
             for job, picture in zip(jobs, to_pil(pipe.decode(latents)), strict=True):
                 path, parameters = paths.of(job), pipe.parameters(request, job)
                 write_picture(path, picture, parameters)

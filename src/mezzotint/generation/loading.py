@@ -12,7 +12,7 @@ from mezzotint.generation.scheduler import Schedule, schedule_from_config
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder.config import AutoencoderConfig
 from mezzotint.models.autoencoder.model import Autoencoder
-from mezzotint.models.bundle import INDEX, load_into, read_json
+from mezzotint.models.bundle import load_into, read_json
 from mezzotint.models.components import Component, explain, open_component
 from mezzotint.models.formats import Reading, StoredTensor
 from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, stream_published
@@ -20,12 +20,10 @@ from mezzotint.models.sources import Sources, as_sources
 from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer
 from mezzotint.models.text import from_published as text_from_published
 
-PIPELINE = "ZImagePipeline"
-
 
 @dataclass(frozen=True, kw_only=True)
 class Components:
-    """What a pipeline is made of."""
+    """What Z-Image is made of."""
 
     transformer: SingleStreamTransformer
     autoencoder: Autoencoder
@@ -35,16 +33,13 @@ class Components:
 
 
 def load_components(model: Path | Sources, device: torch.device, dtype: torch.dtype) -> Components:
-    """All components of a model, ready to run.
+    """All components of a Z-Image model, ready to run.
 
     Raises:
         MissingFileError: A file is missing.
-        FileFormatError: A file is broken, does not fit its configuration, or the model is of another kind.
+        FileFormatError: A file is broken, or does not fit its configuration.
     """
     sources = as_sources(model)
-    kind = read_json(sources.folder / INDEX).get("_class_name")
-    if kind != PIPELINE:
-        raise FileFormatError(f"{sources.folder / INDEX}: the model is a {kind}, supported is {PIPELINE}")
     scheduler = sources.folder / "scheduler" / "scheduler_config.json"
     with _naming(scheduler):
         schedule = schedule_from_config(read_json(scheduler))

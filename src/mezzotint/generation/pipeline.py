@@ -1,11 +1,12 @@
-"""Text to image: a prompt and a seed in, a picture out.
+"""A model ready to run: a prompt and a seed in, a picture out.
 
     from mezzotint import Pipeline
     pipe = Pipeline.from_pretrained("mini")
     pipe("a red apple", seed=0).images[0].save("apple.png")
 
-The way of a batch: prompts -> text tower -> caption refiner (once) -> sampler over the guided network -> autoencoder.
-Latents and the sampler's arithmetic are fp32; the networks compute in the working dtype.
+What is the same for every kind of model and task is here: loading, LoRA, compiling, batches, decoding. A kind of model
+makes a task of a request (`task.py`). Latents and the sampler's arithmetic are fp32; the networks compute in the
+working dtype.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -19,25 +20,30 @@ from jaxtyping import Float
 from torch import Tensor
 
 import mezzotint
-from mezzotint.errors import InputError
-from mezzotint.flow.guidance import ClassifierFree
+from mezzotint.errors import FileFormatError, InputError
 from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
-from mezzotint.generation.conditioning import CaptionRefiner
-from mezzotint.generation.loading import Components, load_components
-from mezzotint.generation.noise import draw_noise
+from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
 from mezzotint.generation.picture_files import PictureParameters
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
+from mezzotint.generation.settings import Settings
+from mezzotint.generation.task import Model, Task
+from mezzotint.generation.z_image import ZImage
 from mezzotint.models.adapters import Applied, Lora, apply_fused, apply_live, read_lora
-from mezzotint.models.single_stream.geometry import PAD_MULTIPLE
+from mezzotint.models.bundle import INDEX, read_json
 from mezzotint.models.sources import Sources, find_sources
 from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
+
+Load = Callable[[Sources, torch.device, torch.dtype], Model]
+# What a model folder's model_index.json calls itself, and what loads it.
+MODELS: dict[str, Load] = {"ZImagePipeline": ZImage.load}
 
 # Picture tokens, both guidance branches counted, that go through the network together. A processor is at its fastest
 # with about a thousand (docs/log.md), and few let pictures appear early; an accelerator wants many.
 CPU_BATCH_TOKENS, BATCH_TOKENS = 1024, 16_384
 DECODED_PIXELS = 1024 * 1024  # that the autoencoder decodes together
 
+Latents = Float[Tensor, "b c h w"]
 Callback = Callable[["Pipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor] | None]
 """(pipeline, step, sigma · 1000, {"latents": …}) -> changed tensors, as diffusers calls it; once a step and batch."""
 
@@ -55,12 +61,10 @@ class Result:
 
 
 class Pipeline:
-    """A text-to-image model, ready to run on one device."""
+    """A model, ready to run on one device."""
 
-    def __init__(self, components: Components, sources: Sources) -> None:
-        self.transformer, self.autoencoder = components.transformer, components.autoencoder
-        self.text, self.schedule = components.text, components.schedule
-        self.sources, self.defaults = sources, components.defaults
+    def __init__(self, model: Model, sources: Sources) -> None:
+        self.model, self.sources = model, sources
         self._loras: list[tuple[Lora, float]] = []
         self._compiled = False
         self._applied = Applied([])
@@ -96,8 +100,7 @@ class Pipeline:
         )
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
-        components = load_components(sources, at, kind)
-        pipe = cls(components, sources)
+        pipe = cls(load_model(sources, at, kind), sources)
         if compile:
             check_compiler(at)
             pipe._compile()
@@ -128,9 +131,8 @@ class Pipeline:
 
     def _compile(self) -> None:
         """On a processor the compiled code holds the weights, packed as its products want them ("freezing")."""
-        transformer: Any = self.transformer
-        options = {"freezing": True} if self.device.type == "cpu" else None
-        transformer.evaluate = torch.compile(transformer.evaluate, options=options)
+        options: Any = {"freezing": True} if self.device.type == "cpu" else None
+        self.transformer.evaluate = torch.compile(self.transformer.evaluate, options=options)
         self._compiled = True
 
     def _forget_compiled(self) -> None:
@@ -139,17 +141,34 @@ class Pipeline:
             torch._dynamo.reset()
 
     @property
+    def transformer(self) -> Any:
+        return self.model.transformer
+
+    @property
+    def autoencoder(self) -> Any:
+        return self.model.autoencoder
+
+    @property
+    def text(self) -> Any:
+        return self.model.text
+
+    @property
+    def defaults(self) -> Settings:
+        """Steps, guidance and size where a call leaves them out."""
+        return self.model.defaults
+
+    @property
     def name(self) -> str:
         """The model's, and its LoRAs' with their weights."""
         return " + ".join([self.sources.name, *(f"{lora.path.stem}:{weight:g}" for lora, weight in self._loras)])
 
     @property
     def device(self) -> torch.device:
-        return self.transformer.final_layer.weight.device
+        return next(self.transformer.parameters()).device
 
     @property
     def dtype(self) -> torch.dtype:
-        return self.transformer.final_layer.weight.dtype
+        return next(self.transformer.parameters()).dtype
 
     @cached_property
     def digest(self) -> str:
@@ -214,9 +233,10 @@ class Pipeline:
             truncation=cfg_truncation,
             max_tokens=max_sequence_length,
         )
-        noise = draw_noise(self.latent_shape(request), request.jobs, generator, latents)
-        on_step = ignore if callback_on_step_end is None else self._calling(callback_on_step_end, request)
-        batches = [made for _, made in self.sample(request, noise, on_step)]
+        task = self.model.task(request)
+        noise = draw_noise(task.noise_shape, request.jobs, generator, latents)
+        on_step = ignore if callback_on_step_end is None else self._calling(callback_on_step_end, task.sigmas)
+        batches = [made for _, made in self._batches(task, request, noise, on_step)]
         seeds = [job.seed for job in request.jobs]
         if output_type == "latent":
             return Result(torch.cat(batches), seeds)
@@ -225,48 +245,24 @@ class Pipeline:
     def check(self, request: Request) -> None:
         """
         Raises:
-            InputError: This model cannot make the request's size, or cannot take one of its prompts whole.
+            InputError: This model cannot make the request's size, take one of its prompts whole, or use its pictures.
         """
-        self.latent_shape(request)
-        self._max_tokens(request)
+        self.model.check(request)
 
-    def latent_shape(self, request: Request) -> tuple[int, int, int]:
-        """Channels, rows and columns of the latents of one picture.
-
-        Raises:
-            InputError: The size is no multiple of what the model makes, or larger than its position tables.
-        """
-        config, down = self.transformer.config, self.autoencoder.downscale
-        side = down * config.patch_size
-        wanted = {"width": request.settings.width, "height": request.settings.height}
-        for (name, value), most in zip(wanted.items(), (config.axes_lens[2], config.axes_lens[1]), strict=True):
-            if value < side or value % side:
-                raise InputError(f"{name} is {value}; it must be a multiple of {side}")
-            if value > most * side:
-                raise InputError(f"{name} is {value}; this model goes up to {most * side}")
-        return config.in_channels, wanted["height"] // down, wanted["width"] // down
-
-    def sample(
-        self, request: Request, noise: Callable[[Job], Float[Tensor, "c h w"]], on_step: OnStep = ignore
-    ) -> Iterator[tuple[list[Job], Float[Tensor, "b c h w"]]]:
-        """The latents of a request, batch by batch in its order, each with its jobs.
+    def sample(self, request: Request, on_step: OnStep = ignore) -> Iterator[tuple[list[Job], Latents]]:
+        """The latents of a request, batch by batch in its order, each with its jobs; their noise is their seeds'.
 
         Raises:
             InputError: As `check` does, before the first batch.
         """
-        refiner = CaptionRefiner(self.text, self.transformer, self._max_tokens(request))
-        size = self.batch_size(request)
-        jobs = request.jobs
-        for start in range(0, len(jobs), size):
-            batch = jobs[start : start + size]
-            x = torch.stack([noise(job) for job in batch]).to(self.device)
-            yield batch, self._integrate(request, batch, refiner, x, on_step).clone()
+        task = self.model.task(request)
+        return self._batches(task, request, seeded_noise(task.noise_shape), on_step)
 
     def batch_size(self, request: Request) -> int:
         """Pictures that are sampled together; every result is the same, to rounding, whatever it is."""
         most = CPU_BATCH_TOKENS if self.device.type == "cpu" else BATCH_TOKENS
         branches = 2 if request.guided else 1
-        return max(1, most // (self._tokens(request) * branches))
+        return max(1, most // (self.model.tokens(request.settings) * branches))
 
     @torch.inference_mode()
     def decode(self, latents: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 height width"]:
@@ -292,40 +288,45 @@ class Pipeline:
             version=mezzotint.__version__,
         )
 
+    def _batches(
+        self, task: Task, request: Request, noise: Noise, on_step: OnStep
+    ) -> Iterator[tuple[list[Job], Latents]]:
+        size = self.batch_size(request)
+        jobs = request.jobs
+        for start in range(0, len(jobs), size):
+            batch = jobs[start : start + size]
+            drawn = torch.stack([noise(job) for job in batch]).to(self.device)
+            yield batch, self._integrate(task, request.sampler, batch, drawn, on_step).clone()
+
     @torch.inference_mode()
-    def _integrate(
-        self, request: Request, jobs: list[Job], refiner: CaptionRefiner, x: Float[Tensor, "b c h w"], on_step: OnStep
-    ) -> Float[Tensor, "b c h w"]:
+    def _integrate(self, task: Task, sampler: str, jobs: list[Job], noise: Latents, on_step: OnStep) -> Latents:
         """Noise to latents."""
-        settings = request.settings
-        negatives = [request.negatives[job.prompt] for job in jobs] if request.guided else None
-        condition = refiner.condition([request.prompts[job.prompt] for job in jobs], negatives)
-        guidance = ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation)
-        sigmas = self.schedule(settings.steps, self._tokens(request))
-        return SAMPLERS[request.sampler](guidance.bind(self.transformer, condition), x, sigmas, on_step)
+        run = task.run(jobs, noise)
 
-    def _max_tokens(self, request: Request) -> int:
-        """Tokens of a prompt that are read: what the request says, or all."""
-        most = (self.transformer.config.axes_lens[0] - 2) // PAD_MULTIPLE * PAD_MULTIPLE  # the picture stands behind
-        if request.max_tokens is not None:
-            return min(request.max_tokens, most)
-        texts = request.prompts + (request.negatives if request.guided else ())
-        for text, ids in zip(texts, self.text.token_ids(texts, max_tokens=most + 1), strict=True):
-            if len(ids) > most:
-                raise InputError(f"a prompt has more than the {most} tokens that this model takes: {text[:40]!r}…")
-        return most
+        def both(step: int, x: Tensor) -> None:
+            run.on_step(step, x)
+            on_step(step, x)
 
-    def _tokens(self, request: Request) -> int:
-        """Picture tokens of one picture."""
-        _, rows, columns = self.latent_shape(request)
-        return rows * columns // self.transformer.config.patch_size**2
+        return SAMPLERS[sampler](run.denoise, run.x, task.sigmas, both)
 
-    def _calling(self, callback: Callback, request: Request) -> OnStep:
-        sigmas = self.schedule(request.settings.steps, self._tokens(request))
-
+    def _calling(self, callback: Callback, sigmas: Float[Tensor, "sigmas"]) -> OnStep:
         def on_step(step: int, x: Tensor) -> None:
             changed = callback(self, step, sigmas[step] * 1000, {"latents": x})
             if changed and (latents := changed.get("latents")) is not None:
                 x.copy_(latents)  # the sampler goes on from this very tensor
 
         return on_step
+
+
+def load_model(sources: Sources, device: torch.device, dtype: torch.dtype) -> Model:
+    """A model folder's networks, by the kind that it says it is.
+
+    Raises:
+        MissingFileError: A file is missing.
+        FileFormatError: A file is broken, or the model is of a kind that is not known here.
+    """
+    index = sources.folder / INDEX
+    kind = read_json(index).get("_class_name")
+    if kind not in MODELS:
+        raise FileFormatError(f"{index}: the model is a {kind}, supported here: {', '.join(MODELS)}")
+    return MODELS[kind](sources, device, dtype)

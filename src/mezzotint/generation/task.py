@@ -1,0 +1,84 @@
+"""What a pipeline asks of a kind of model, and of what that model makes of a request.
+
+A model (`z_image.py`, …) knows its sizes and its prompts and turns a request into a task. A task (`text_to_image.py`,
+`image_to_image.py`, …) has the schedule and readies one batch after another for a sampler.
+"""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+from jaxtyping import Float
+from torch import Tensor
+
+from mezzotint.flow.guidance import Denoiser
+from mezzotint.flow.samplers import OnStep, ignore
+from mezzotint.generation.request import Inputs, Job, Request
+from mezzotint.generation.settings import Settings
+
+
+class Run(NamedTuple):
+    """One batch before its first step.
+
+    Attributes:
+        x: The state at the task's first sigma, fp32, on the model's device.
+        on_step: Called after each step with its index and the state, which it may change in place.
+    """
+
+    x: Float[Tensor, "b c h w"]
+    denoise: Denoiser
+    on_step: OnStep = ignore
+
+
+class Task(Protocol):
+    """A request that its model has understood: everything that all batches share is done."""
+
+    @property
+    def sigmas(self) -> Float[Tensor, "sigmas"]:
+        """From the noise that a run begins with down to 0."""
+        ...
+
+    @property
+    def noise_shape(self) -> tuple[int, int, int]:
+        """Of the fp32 numbers that are drawn from each picture's seed: channels, rows and columns."""
+        ...
+
+    def run(self, jobs: Sequence[Job], noise: Float[Tensor, "b _ h w"]) -> Run:
+        """A batch, ready for a sampler."""
+        ...
+
+
+class Model(Protocol):
+    """One kind of published model, loaded."""
+
+    transformer: Any
+    autoencoder: Any
+    text: Any
+
+    @property
+    def defaults(self) -> Settings: ...
+
+    def defaults_for(self, inputs: Inputs) -> Settings:
+        """Its defaults, where the pictures that it is given say more about the size."""
+        ...
+
+    def tokens(self, settings: Settings) -> int:
+        """Tokens of one picture and guidance branch in the network; by them batches are made.
+
+        Raises:
+            InputError: It cannot make this size.
+        """
+        ...
+
+    def check(self, request: Request) -> None:
+        """
+        Raises:
+            InputError: It cannot make the size, take a prompt whole, or use the pictures that it is given.
+        """
+        ...
+
+    def task(self, request: Request) -> Task:
+        """
+        Raises:
+            InputError: As `check` does.
+        """
+        ...

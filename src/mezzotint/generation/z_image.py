@@ -1,0 +1,78 @@
+"""Z-Image: what its networks can make, and the task that a request is for them."""
+
+from pathlib import Path
+
+import torch
+
+from mezzotint.errors import InputError
+from mezzotint.generation.conditioning import CaptionRefiner
+from mezzotint.generation.loading import Components, load_components
+from mezzotint.generation.request import Inputs, Request
+from mezzotint.generation.settings import Settings
+from mezzotint.generation.task import Task
+from mezzotint.generation.text_to_image import TextToImage
+from mezzotint.models.single_stream.geometry import PAD_MULTIPLE
+from mezzotint.models.sources import Sources
+
+
+class ZImage:
+    """A model of the Z-Image family (`task.Model`)."""
+
+    def __init__(self, components: Components) -> None:
+        self.transformer, self.autoencoder = components.transformer, components.autoencoder
+        self.text, self.schedule, self.defaults = components.text, components.schedule, components.defaults
+
+    @classmethod
+    def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "ZImage":
+        """
+        Raises:
+            MissingFileError, FileFormatError: As `loading.load_components`.
+        """
+        return cls(load_components(model, device, dtype))
+
+    def defaults_for(self, inputs: Inputs) -> Settings:
+        return self.defaults
+
+    def check(self, request: Request) -> None:
+        self.tokens(request.settings)
+        self._max_tokens(request)
+
+    def task(self, request: Request) -> Task:
+        return TextToImage(
+            request=request,
+            network=self.transformer,
+            refiner=CaptionRefiner(self.text, self.transformer, self._max_tokens(request)),
+            sigmas=self.schedule(request.settings.steps, self.tokens(request.settings)),
+            noise_shape=self._latent_shape(request.settings),
+        )
+
+    def tokens(self, settings: Settings) -> int:
+        _, rows, columns = self._latent_shape(settings)
+        return rows * columns // self.transformer.config.patch_size**2
+
+    def _latent_shape(self, settings: Settings) -> tuple[int, int, int]:
+        """Channels, rows and columns of the latents of one picture.
+
+        Raises:
+            InputError: The size is no multiple of what the model makes, or larger than its position tables.
+        """
+        config, down = self.transformer.config, self.autoencoder.downscale
+        side = down * config.patch_size
+        wanted = {"width": settings.width, "height": settings.height}
+        for (name, value), most in zip(wanted.items(), (config.axes_lens[2], config.axes_lens[1]), strict=True):
+            if value < side or value % side:
+                raise InputError(f"{name} is {value}; it must be a multiple of {side}")
+            if value > most * side:
+                raise InputError(f"{name} is {value}; this model goes up to {most * side}")
+        return config.in_channels, settings.height // down, settings.width // down
+
+    def _max_tokens(self, request: Request) -> int:
+        """Tokens of a prompt that are read: what the request says, or all."""
+        most = (self.transformer.config.axes_lens[0] - 2) // PAD_MULTIPLE * PAD_MULTIPLE  # the picture stands behind
+        if request.max_tokens is not None:
+            return min(request.max_tokens, most)
+        texts = request.prompts + (request.negatives if request.guided else ())
+        for text, ids in zip(texts, self.text.token_ids(texts, max_tokens=most + 1), strict=True):
+            if len(ids) > most:
+                raise InputError(f"a prompt has more than the {most} tokens that this model takes: {text[:40]!r}…")
+        return most
