@@ -145,13 +145,13 @@ def test_initial_weights_depend_on_the_seed_only() -> None:
     [
         lambda latents, t, captions: (latents[:, :, :15], t, captions),
         lambda latents, t, captions: (latents[:, :3], t, captions),
-        lambda latents, t, captions: (latents, t[:0], captions),
+        lambda latents, t, captions: (list(latents), t[:0], captions),
         lambda latents, t, captions: (latents, t, captions.select([0])),
     ],
     ids=["odd height", "channels", "times", "captions"],
 )
 def test_refuses_what_does_not_fit(
-    change: Callable[[Tensor, Tensor, Captions], tuple[Tensor, Tensor, Captions]],
+    change: Callable[[Tensor, Tensor, Captions], tuple[Tensor | list[Tensor], Tensor, Captions]],
 ) -> None:
     model = SingleStreamTransformer(NARROW)
     latents, t, features = random_inputs(NARROW, [(16, 16)] * 2, [5, 5])

@@ -46,8 +46,11 @@ class Filling(NamedTuple):
     is_pad: Bool[Tensor, "n 1"]
 
 
-class CaptionGeometry(NamedTuple):
-    """The caption refiner's sequence. `restore` brings packed tokens back into the batch's order (None: they are)."""
+class ConditionGeometry(NamedTuple):
+    """A refiner's sequences: captions, or what else the network is told.
+
+    `restore` brings packed tokens back into the batch's order (None: they are).
+    """
 
     layout: Layout
     filling: Filling | None
@@ -72,14 +75,14 @@ class BatchGeometry(NamedTuple):
 
 
 def padded(length: int) -> int:
-    """The length with the learned pad tokens."""
-    return length + -length % PAD_MULTIPLE
+    """The length with the learned pad tokens; what is empty is pads alone."""
+    return max(PAD_MULTIPLE, length + -length % PAD_MULTIPLE)
 
 
 @torch.compiler.disable
 @lru_cache(maxsize=256)
 @torch.inference_mode(False)  # what is kept may be asked for again by a training step
-def caption_geometry(config: SingleStreamConfig, lengths: tuple[int, ...], device: torch.device) -> CaptionGeometry:
+def caption_geometry(config: SingleStreamConfig, lengths: tuple[int, ...], device: torch.device) -> ConditionGeometry:
     """The geometry of captions with these numbers of tokens (before padding).
 
     Raises:
@@ -87,14 +90,8 @@ def caption_geometry(config: SingleStreamConfig, lengths: tuple[int, ...], devic
     """
     if min(lengths) < 1:
         raise InputError(f"caption {lengths.index(min(lengths))} has no tokens, at least one is needed")
-    full = [padded(length) for length in lengths]
-    order = _by_length(full)
-    positions = [_caption_positions(length) for length in full]
-    _check_positions(config, positions)
-    layout = _layout(config, order, positions, device)
-    inverse = [order.index(i) for i in range(len(full))]
-    restore = None if inverse == order == sorted(order) else gather(inverse, [full[i] for i in order]).to(device)
-    return CaptionGeometry(layout, _filling(lengths, order, device), restore)
+    positions = [caption_positions(padded(length)) for length in lengths]
+    return condition_geometry(config, [(length,) for length in lengths], positions, device)
 
 
 @torch.compiler.disable
@@ -110,13 +107,12 @@ def batch_geometry(
     """
     patches = [rows * columns for rows, columns in sizes]
     pictures = [padded(count) for count in patches]
-    picture_positions = [_picture_positions(size, caption + 1) for size, caption in zip(sizes, captions, strict=True)]
+    positions = [picture_positions(size, caption + 1) for size, caption in zip(sizes, captions, strict=True)]
     joint_positions = [
-        torch.cat([picture, _caption_positions(caption)])
-        for picture, caption in zip(picture_positions, captions, strict=True)
+        torch.cat([picture, caption_positions(caption)]) for picture, caption in zip(positions, captions, strict=True)
     ]
-    _check_positions(config, joint_positions)
-    picture_order, joint_order = _by_length(pictures), _by_length([len(ids) for ids in joint_positions])
+    check_positions(config, joint_positions)
+    picture_order, joint_order = by_length(pictures), by_length([len(ids) for ids in joint_positions])
 
     # Which tokens of [packed pictures, captions] follow each other in the joint sequence.
     picture_starts = starts(pictures, picture_order)
@@ -125,13 +121,34 @@ def batch_geometry(
     joint_starts = starts([len(ids) for ids in joint_positions], joint_order)
     patch_rows = None if len(set(patches)) == 1 else row_of_each(patches, range(len(patches)))[None].to(device)
     return BatchGeometry(
-        picture=_layout(config, picture_order, picture_positions, device),
-        filling=_filling(patches, picture_order, device),
-        joint=_layout(config, joint_order, joint_positions, device),
+        picture=layout_of(config, picture_order, positions, device),
+        filling=filling_of(patches, picture_order, device),
+        joint=layout_of(config, joint_order, joint_positions, device),
         join=torch.cat(join).to(device),
         patches=torch.cat([run(start, count) for start, count in zip(joint_starts, patches, strict=True)]).to(device),
         patch_rows=patch_rows,
     )
+
+
+def condition_geometry(
+    config: SingleStreamConfig,
+    parts: Sequence[Sequence[int]],
+    positions: Sequence[Int[Tensor, "_ 3"]],
+    device: torch.device,
+) -> ConditionGeometry:
+    """The geometry of sequences at these positions, each of parts with so many tokens; pads follow every part.
+
+    Raises:
+        InputError: A position is beyond the table.
+    """
+    check_positions(config, positions)
+    full = [len(ids) for ids in positions]
+    order = by_length(full)
+    inverse = [order.index(i) for i in range(len(full))]
+    restore = None if inverse == order == sorted(order) else gather(inverse, [full[i] for i in order]).to(device)
+    counts, lengths = [len(one) for one in parts], [length for one in parts for length in one]
+    filling = filling_of(lengths, gather(order, counts).tolist(), device)
+    return ConditionGeometry(layout_of(config, order, positions, device), filling, restore)
 
 
 @lru_cache(maxsize=8)
@@ -140,8 +157,8 @@ def _rotary_tables(config: SingleStreamConfig) -> RotaryTables:
     return RotaryTables(config)
 
 
-def _layout(
-    config: SingleStreamConfig, order: Sequence[int], positions: Sequence[Int[Tensor, "n 3"]], device: torch.device
+def layout_of(
+    config: SingleStreamConfig, order: Sequence[int], positions: Sequence[Int[Tensor, "_ 3"]], device: torch.device
 ) -> Layout:
     """Sequences with these token positions, packed in this order."""
     lengths = [len(positions[i]) for i in order]
@@ -153,7 +170,7 @@ def _layout(
     return Layout(groups, rotary, rows)
 
 
-def _filling(lengths: Sequence[int], order: Sequence[int], device: torch.device) -> Filling | None:
+def filling_of(lengths: Sequence[int], order: Sequence[int], device: torch.device) -> Filling | None:
     """From tokens without pads in the batch's order to packed ones with pads; None where that is the same."""
     if list(order) == sorted(order) and all(length == padded(length) for length in lengths):
         return None
@@ -164,19 +181,19 @@ def _filling(lengths: Sequence[int], order: Sequence[int], device: torch.device)
     return Filling(torch.cat(source).to(device), torch.cat(is_pad)[:, None].to(device))
 
 
-def _by_length(lengths: Sequence[int]) -> list[int]:
+def by_length(lengths: Sequence[int]) -> list[int]:
     """An order in which equal lengths are neighbours; the batch's own where all are equal."""
     return sorted(range(len(lengths)), key=lengths.__getitem__)
 
 
-def _caption_positions(length: int) -> Int[Tensor, "n 3"]:
+def caption_positions(length: int) -> Int[Tensor, "n 3"]:
     """(1 + i, 0, 0), counting on through the pads."""
     positions = torch.zeros(length, 3, dtype=torch.long)
     positions[:, 0] = run(1, length)
     return positions
 
 
-def _picture_positions(size: Size, order: int) -> Int[Tensor, "n 3"]:
+def picture_positions(size: Size, order: int) -> Int[Tensor, "n 3"]:
     """(order, row, column) of each patch; (0, 0, 0) for the pads."""
     rows, columns = size
     positions = torch.zeros(padded(rows * columns), 3, dtype=torch.long)
@@ -184,7 +201,7 @@ def _picture_positions(size: Size, order: int) -> Int[Tensor, "n 3"]:
     return positions
 
 
-def _check_positions(config: SingleStreamConfig, positions: Sequence[Int[Tensor, "n 3"]]) -> None:
+def check_positions(config: SingleStreamConfig, positions: Sequence[Int[Tensor, "_ 3"]]) -> None:
     for ids in positions:
         for axis, last, length in zip(("order", "row", "column"), ids.amax(0).tolist(), config.axes_lens, strict=True):
             if last >= length:

@@ -26,6 +26,7 @@ from mezzotint.models.rotary import Rotary, rotate
 from mezzotint.models.single_stream.config import SingleStreamConfig
 from mezzotint.models.single_stream.geometry import (
     BatchGeometry,
+    ConditionGeometry,
     Filling,
     Layout,
     batch_geometry,
@@ -123,8 +124,6 @@ class SingleStreamTransformer(nn.Module):
 
     def __init__(self, config: SingleStreamConfig) -> None:
         super().__init__()
-        if config.siglip_feat_dim is not None:
-            raise InputError("siglip_feat_dim is set: networks with a vision tower for editing are not supported yet")
         self.config = config
         dim = config.dim
         self.patch_embedding = nn.Linear(config.patch_dim, dim)
@@ -155,9 +154,7 @@ class SingleStreamTransformer(nn.Module):
         geometry = caption_geometry(self.config, lengths, features[0].device)
         packed = torch.cat(list(features)).to(self.caption_embedding.weight.dtype)
         x = fill(self.caption_embedding(self.caption_norm(packed)), self.caption_pad, geometry.filling)
-        gains = norm_weights([*self.context_refiner])[:, None]  # a caption does not know the time
-        x = self._run(self.context_refiner, x, gains, geometry.layout).flatten(0, 1)
-        tokens = x if geometry.restore is None else x.index_select(0, geometry.restore)
+        tokens = self._refine(self.context_refiner, x, geometry)
         return Captions(tokens, tuple(padded(length) for length in lengths))
 
     def forward(
@@ -203,8 +200,15 @@ class SingleStreamTransformer(nn.Module):
         x = x.flatten(0, 1).index_select(0, geometry.patches)
         return self._finish(x, time, geometry.patch_rows)
 
+    def _refine(
+        self, blocks: nn.ModuleList, x: Float[Tensor, "n d"], geometry: ConditionGeometry
+    ) -> Float[Tensor, "n d"]:
+        """Packed tokens of a condition through blocks that do not know the time, then in the batch's order."""
+        x = self._run(blocks, x, norm_weights([*blocks])[:, None], geometry.layout).flatten(0, 1)
+        return x if geometry.restore is None else x.index_select(0, geometry.restore)
+
     def _run(
-        self, blocks: nn.ModuleList, x: Float[Tensor, "n d"], gains: Float[Tensor, "layer m 4 d"], layout: Layout
+        self, blocks: nn.ModuleList, x: Float[Tensor, "_ d"], gains: Float[Tensor, "layer m 4 d"], layout: Layout
     ) -> Float[Tensor, "s n d"]:
         """Packed tokens through a stack of blocks."""
         x = x.unflatten(0, layout.rotary.cos.shape[:2])
