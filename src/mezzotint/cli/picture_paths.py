@@ -4,13 +4,14 @@ import os
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from mezzotint.errors import InputError, OutputError
 
 SLUG_BYTES = 60  # of a prompt in a file's name
 
 
+@runtime_checkable
 class Numbered(Protocol):
     """What names a picture: its prompt's place, its own under the prompt, its seed."""
 

@@ -5,7 +5,7 @@ The state is fp32 whatever the network computes in.
 
 from collections.abc import Callable
 from itertools import pairwise
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -20,6 +20,7 @@ def ignore(step: int, x: Tensor) -> None:
     """The `OnStep` that does nothing."""
 
 
+@runtime_checkable
 class Sampler(Protocol):
     def __call__(
         self, denoise: Denoiser, x: Float[Tensor, "b *dims"], sigmas: Float[Tensor, "sigmas"], on_step: OnStep = ignore

@@ -5,14 +5,15 @@ A model (`z_image.py`, …) knows its sizes and its prompts and turns a request 
 """
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
 
 from mezzotint.flow.guidance import Denoiser
 from mezzotint.flow.samplers import OnStep, ignore
-from mezzotint.generation.request import Inputs, Job, Request
+from mezzotint.generation.inputs import Inputs
+from mezzotint.generation.request import Job, Request
 from mezzotint.generation.settings import Settings
 
 
@@ -29,6 +30,7 @@ class Run(NamedTuple):
     on_step: OnStep = ignore
 
 
+@runtime_checkable
 class Task(Protocol):
     """A request that its model has understood: everything that all batches share is done."""
 
@@ -47,6 +49,7 @@ class Task(Protocol):
         ...
 
 
+@runtime_checkable
 class Model(Protocol):
     """One kind of published model, loaded."""
 

@@ -1,7 +1,7 @@
 """The contracts between the trainer and what it trains."""
 
 from collections.abc import Mapping
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, runtime_checkable
 
 from torch import Tensor
 
@@ -12,6 +12,7 @@ Metrics = Mapping[str, float | Tensor]
 """Name to number; a 0-d tensor is left on its device until it is reported."""
 
 
+@runtime_checkable
 class Batch(Protocol):
     """Samples of one step."""
 
@@ -22,6 +23,7 @@ B = TypeVar("B", bound=Batch)
 B_contra = TypeVar("B_contra", bound=Batch, contravariant=True)
 
 
+@runtime_checkable
 class Objective(Protocol[B_contra]):
     """A training method, whole: what is sampled, computed, stepped and reported in one step.
 

@@ -5,7 +5,7 @@ Every parameter group carries its own `peak_lr`; the schedule multiplies it at e
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import Tensor
@@ -14,6 +14,7 @@ from torch.optim import Optimizer
 from mezzotint.training import muon
 
 
+@runtime_checkable
 class OptimizerConfig(Protocol):
     """Anything that can build optimisers; the lists of parameters that they own must not overlap."""
 

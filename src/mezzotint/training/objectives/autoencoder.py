@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from jaxtyping import Float
@@ -15,6 +15,7 @@ from mezzotint.training.objective import Metrics
 from mezzotint.training.state import TrainState
 
 
+@runtime_checkable
 class PictureBatch(Protocol):
     """What this objective reads of a batch: pictures in [−1, 1], all of one size."""
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ from mezzotint.training.state import TrainState
 GROUPS = 4  # of captions of similar length, so that little of a batch is padding
 
 
+@runtime_checkable
 class CaptionedPictures(Protocol):
     """What this objective reads of a batch: pictures in [−1, 1], all captions of each, and which show the same."""
 
