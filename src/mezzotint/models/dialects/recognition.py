@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mezzotint.errors import FileFormatError
-from mezzotint.models.dialects import autoencoder, qwen3, qwen_image, z_image
+from mezzotint.models.dialects import (
+    autoencoder,
+    qwen2_5_vl,
+    qwen3,
+    qwen_image,
+    qwen_image_autoencoder,
+    z_image,
+)
 from mezzotint.models.dialects.layout import Dialect, Stored
 from mezzotint.models.formats.stored import StoredTensor
 
@@ -18,14 +25,26 @@ DIALECTS = (
     qwen3.PUBLISHED,
     qwen3.BARE,
     qwen3.LLAMA,
+    qwen2_5_vl.RELEASED,
+    qwen2_5_vl.NESTED_NAMES,
+    qwen2_5_vl.LLAMA,
     autoencoder.DIFFUSERS,
     autoencoder.LATENT_DIFFUSION,
+    qwen_image_autoencoder.DIFFUSERS,
+    qwen_image_autoencoder.ORIGINAL,
 )
 # What programs put before all names of a component; several components can so share one file.
 PREFIXES = {
     "transformer": ("", "model.diffusion_model.", "diffusion_model.", "transformer."),
     "vae": ("", "vae.", "first_stage_model."),
-    "text_encoder": ("", "text_encoders.qwen3_4b.transformer.", "text_encoders.qwen3_4b.", "text_encoder."),
+    "text_encoder": (
+        "",
+        "text_encoders.qwen3_4b.transformer.",
+        "text_encoders.qwen3_4b.",
+        "text_encoders.qwen25_7b.transformer.",
+        "text_encoders.qwen25_7b.",
+        "text_encoder.",
+    ),
 }
 ENOUGH = 2 / 3  # of a dialect's marks, so that an incomplete file is still called by its name
 NAMED_AT_MOST = 3
@@ -44,9 +63,9 @@ SEEMS = (
     ("down_blocks.0.attentions.", "a Stable Diffusion U-Net"),
     ("cap_embedder.", "a Lumina transformer"),
     ("blocks.0.self_attn.", "a Wan video transformer"),
-    ("residual_block", "a Wan or Qwen-Image autoencoder"),
+    ("residual_block", "a Wan autoencoder"),
     (".norm1.gamma", "a Wan or Qwen-Image autoencoder"),
-    ("visual.blocks.", "a Qwen2.5-VL vision-language model"),
+    ("visual.blocks.", "a vision-language model"),
     ("self_attn.q_proj", "a language model other than Qwen3"),
     ("blk.0.", "a language model other than Qwen3"),
     ("text_model.encoder.", "a CLIP text encoder"),
