@@ -2,18 +2,31 @@ from pathlib import Path
 
 import pytest
 import torch
-from diffusers import AutoencoderKL
+from diffusers import AutoencoderKL, AutoencoderKLQwenImage
 from diffusers.loaders.single_file_utils import (
     convert_ldm_vae_checkpoint,
+    convert_wan_vae_to_diffusers,
     convert_z_image_transformer_checkpoint_to_diffusers,
 )
 from tests.models.single_stream.oracle import random_oracle, small_config
+from tests.models.vision_language.small_tower import small_tokenizer, small_tower
 from torch import Tensor
 
 from mezzotint.errors import FileFormatError
-from mezzotint.models.dialects import Stored, guess, qwen3, qwen_image, recognize, require, z_image
+from mezzotint.models.dialects import (
+    Stored,
+    guess,
+    qwen2_5_vl,
+    qwen3,
+    qwen_image,
+    qwen_image_autoencoder,
+    recognize,
+    require,
+    z_image,
+)
 from mezzotint.models.dialects import autoencoder as vae_names
 from mezzotint.models.formats import StoredTensor
+from mezzotint.models.vision_language import QWEN2_5_VL_7B, VisionLanguageConfig, VisionLanguageTower, to_published
 
 
 def stored(state: dict[str, Tensor]) -> dict[str, StoredTensor]:
@@ -124,6 +137,71 @@ def test_qwen_image() -> None:
     config = qwen_image.config(found.published)
     assert all(config[name] == value for name, value in sizes.items())
     assert config["axes_dims_rope"] == [4, 14, 14]
+
+
+def qwen2_5_vl_names() -> dict[str, Tensor]:
+    return to_published(small_tower().state_dict())
+
+
+def test_qwen2_5_vl_in_three_dialects() -> None:
+    published = qwen2_5_vl_names()
+    language = {name: tensor for name, tensor in published.items() if not name.startswith("visual.")}
+    for dialect, held in (
+        (qwen2_5_vl.RELEASED, published),
+        (qwen2_5_vl.NESTED_NAMES, published),
+        (qwen2_5_vl.LLAMA, language),
+    ):
+        names = dialect.from_published(stored(published)) | stored({qwen3.OUTPUT[0]: torch.ones(1)})
+        (found,) = recognize(names)
+        assert found.dialect is dialect
+        assert equal(read(found.published), held)
+
+
+def test_sizes_of_qwen2_5_vl_are_told_by_shapes() -> None:
+    config = QWEN2_5_VL_7B.to_json()
+    with torch.device("meta"):
+        state = to_published(VisionLanguageTower(QWEN2_5_VL_7B, small_tokenizer()).state_dict())
+    assert VisionLanguageConfig.from_json(qwen2_5_vl.config(stored(state))) == QWEN2_5_VL_7B
+    language = {name: tensor for name, tensor in state.items() if not name.startswith("visual.")}
+    told = VisionLanguageConfig.from_json(qwen2_5_vl.config(stored(language)))
+    assert told == VisionLanguageConfig.from_json(config | {"vision_config": None})
+    with pytest.raises(FileFormatError, match=r"embed_tokens\.weight' is missing"):
+        qwen2_5_vl.config(stored({"visual.blocks.0.norm1.weight": torch.ones(1)}))
+
+
+def test_llama_cpps_names_of_qwen2_5_vl_are_the_librarys() -> None:
+    from gguf import MODEL_ARCH, get_tensor_name_map
+
+    table = get_tensor_name_map(MODEL_ARCH.QWEN2VL, 3)
+    language = {name: tensor for name, tensor in qwen2_5_vl_names().items() if not name.startswith("visual.")}
+    llama = qwen2_5_vl.to_llama(stored(language))
+    assert list(llama) == [table.get_name(name, (".weight", ".bias")) for name in language]
+
+
+def test_qwen_images_autoencoder_in_the_original_layout_is_what_diffusers_takes_it_for() -> None:
+    model = AutoencoderKLQwenImage(base_dim=4)
+    published = model.state_dict()
+    original = qwen_image_autoencoder.from_published(stored(published))
+    (found,) = recognize(original)
+    assert found.dialect is qwen_image_autoencoder.ORIGINAL
+    assert equal(read(found.published), published)
+    assert equal(convert_wan_vae_to_diffusers(read(original)), published)
+    (same,) = recognize(stored(published))
+    assert same.dialect is qwen_image_autoencoder.DIFFUSERS
+
+
+@pytest.mark.parametrize(
+    "sizes", [{}, {"num_res_blocks": 1, "dim_mult": [1, 3], "temperal_downsample": [True]}, {"dim_mult": [1, 2, 2, 5]}]
+)
+def test_sizes_of_qwen_images_autoencoder_are_told_by_shapes(sizes: dict[str, object]) -> None:
+    model = AutoencoderKLQwenImage(base_dim=4, **sizes)
+    original = qwen_image_autoencoder.from_published(stored(model.state_dict()))
+    published = qwen_image_autoencoder.to_published(original)
+    assert equal(read(published), model.state_dict())
+    config = qwen_image_autoencoder.config(published)
+    assert {name: model.config[name] for name in config if name != "_class_name"} | {
+        "_class_name": "AutoencoderKLQwenImage"
+    } == config
 
 
 def test_one_file_with_everything(transformer: dict[str, Tensor], vae: dict[str, Tensor]) -> None:

@@ -1,3 +1,4 @@
+import json
 import unicodedata
 from pathlib import Path
 
@@ -76,3 +77,44 @@ def test_a_tokenizer_without_the_templates_tokens_is_refused(tmp_path: Path, tok
     (tmp_path / "tokenizer.json").write_text(tokenizer.to_str().replace("<|im_end|>", "<|other|>"))
     with pytest.raises(FileFormatError, match=r"lacks the token <\|im_end\|>"):
         load_tokenizer(tmp_path)
+
+
+class TestParts:
+    """Folders of older releases, Qwen-Image's among them: a vocabulary, merges, and a list of special tokens."""
+
+    @pytest.fixture
+    def parts(self, tokenizer: Tokenizer, tmp_path: Path) -> Path:
+        content = json.loads(tokenizer.to_str())["model"]
+        plain = {token: number - len(SPECIAL) for token, number in content["vocab"].items() if token not in SPECIAL}
+        added = {len(plain) + i: {"content": token, "special": True} for i, token in enumerate((*SPECIAL, "<tool>"))}
+        (tmp_path / "vocab.json").write_text(json.dumps(plain))
+        (tmp_path / "merges.txt").write_text("\n".join(["#version: 0.2", *map(" ".join, content["merges"])]))
+        settings = {"tokenizer_class": "Qwen2Tokenizer", "added_tokens_decoder": added, "pad_token": "<|endoftext|>"}
+        (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings))
+        return tmp_path
+
+    def test_they_make_the_tokenizer_that_transformers_makes(self, parts: Path) -> None:
+        ours, theirs = load_tokenizer(parts), transformers.Qwen2Tokenizer.from_pretrained(parts)
+        for text in [*map(in_chat, CAPTIONS), "", "  two  spaces\n\nand lines ", "e\u0301 12345 <tool>", "🍎👩‍🚀"]:
+            assert ours.encode(text).ids == theirs(text).input_ids
+
+    @pytest.mark.parametrize(
+        ("name", "content", "reason"),
+        [
+            ("vocab.json", "{", r"vocab\.json is not a tokenizer"),
+            ("merges.txt", "a", r"vocab\.json is not a tokenizer"),
+            ("tokenizer_config.json", "{}", "does not list the special tokens"),
+            ("tokenizer_config.json", '{"added_tokens_decoder": {"1": "x"}}', "does not list the special tokens"),
+            (
+                "tokenizer_config.json",
+                '{"added_tokens_decoder": {"7": {"content": "<s>"}}}',
+                "<s> is not token 7 after",
+            ),
+            ("tokenizer_config.json", '{"added_tokens_decoder": {"x": {"content": "<s>"}}}', "is not a tokenizer"),
+            ("tokenizer_config.json", '{"added_tokens_decoder": {}}', r"lacks the token <\|endoftext\|>"),
+        ],
+    )
+    def test_broken_ones_are_named(self, parts: Path, name: str, content: str, reason: str) -> None:
+        (parts / name).write_text(content)
+        with pytest.raises(FileFormatError, match=reason):
+            load_tokenizer(parts)
