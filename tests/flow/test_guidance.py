@@ -1,7 +1,9 @@
+import pytest
 import torch
+from einops import rearrange
 from torch import Tensor
 
-from mezzotint.flow.guidance import ClassifierFree, Condition, limit_norm
+from mezzotint.flow.guidance import ClassifierFree, Condition, TrueGuidance, limit_norm, match_norm
 
 POSITIVE, NEGATIVE = torch.tensor([[3.0, 0.0]]), torch.tensor([[1.0, 1.0]])
 CONDITION = Condition(positive=POSITIVE, both=torch.cat([POSITIVE, NEGATIVE]))
@@ -44,3 +46,28 @@ def test_norm_limit_shrinks_and_never_grows() -> None:
     v, reference = torch.tensor([[30.0, 40.0], [0.3, 0.4]]), torch.tensor([[1.0, 0.0], [1.0, 0.0]])
     limited = limit_norm(v, reference, 2.0)
     torch.testing.assert_close(limited, torch.tensor([[1.2, 1.6], [0.3, 0.4]]))
+
+
+@pytest.mark.parametrize("w", [0.0, 1.0])
+def test_true_guidance_of_one_and_below_runs_one_branch(w: float) -> None:
+    network = Counting()
+    v = TrueGuidance(w=w, patch=1).bind(network, CONDITION)(torch.zeros(1, 2), 0.3)
+    assert torch.equal(v, POSITIVE)
+    assert network.rows == 1
+
+
+def test_true_guidance_keeps_the_norm_of_each_patch() -> None:
+    positive, negative = torch.randn(2, 3, 5, 4, 6, generator=torch.Generator().manual_seed(0)).unbind(0)
+    condition = Condition(positive=positive, both=torch.cat([positive, negative]))
+    v = TrueGuidance(w=4.0, patch=2).bind(Counting(), condition)(torch.zeros(3, 5, 4, 6), 0.3)
+
+    def patches(x: Tensor) -> Tensor:
+        return rearrange(x, "b c (h p) (w q) -> b (h w) (c p q)", p=2, q=2)
+
+    guided = patches(negative + 4.0 * (positive - negative))
+    torch.testing.assert_close(patches(v).norm(dim=-1), patches(positive).norm(dim=-1))
+    torch.testing.assert_close(torch.cosine_similarity(patches(v), guided, dim=-1), torch.ones(3, 6))
+
+
+def test_a_patch_without_a_direction_stays_zero() -> None:
+    assert not match_norm(torch.zeros(1, 1, 2, 2), torch.ones(1, 1, 2, 2), 2).any()

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import torch
+from einops import rearrange, reduce
 from jaxtyping import Float
 from torch import Tensor
 
@@ -62,6 +63,49 @@ class ClassifierFree:
             return v if self.norm_limit is None else limit_norm(v, positive, self.norm_limit)
 
         return guided
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrueGuidance:
+    """v = v_neg + w·(v_pos − v_neg), each patch of it then brought to its norm in v_pos (Qwen-Image's pipelines).
+
+    Attributes:
+        w: Strength in the other convention, 0 or more; up to 1 evaluates the positive branch only.
+        patch: Side of a patch, in latent pixels.
+    """
+
+    w: float
+    patch: int
+
+    def bind(self, network: Network[C], condition: Condition[C]) -> Denoiser:
+        """The denoiser of a batch of latents "b c h w" with this guidance."""
+
+        def plain(x: Tensor, t: float) -> Tensor:
+            return network(x, x.new_full((len(x),), t, dtype=torch.float32), condition.positive)
+
+        if self.w <= 1 or condition.both is None:
+            return plain
+        both = condition.both
+
+        def guided(x: Tensor, t: float) -> Tensor:
+            times = x.new_full((2 * len(x),), t, dtype=torch.float32)
+            positive, negative = network(torch.cat([x, x]), times, both).float().chunk(2)
+            return match_norm(negative + self.w * (positive - negative), positive, self.patch)
+
+        return guided
+
+
+def match_norm(
+    v: Float[Tensor, "b c h w"], reference: Float[Tensor, "b c h w"], patch: int
+) -> Float[Tensor, "b c h w"]:
+    """Scale each patch of `v`, `patch` wide and high with all its channels, to the norm that `reference` has there."""
+
+    def norm(x: Tensor) -> Tensor:
+        return reduce(x.square(), "b c (h p) (w q) -> b 1 h 1 w 1", "sum", p=patch, q=patch).sqrt()
+
+    patches = rearrange(v, "b c (h p) (w q) -> b c h p w q", p=patch, q=patch)
+    scale = norm(reference) / norm(v).clamp_min(torch.finfo(v.dtype).tiny)  # a patch of zeros stays one
+    return rearrange(patches * scale, "b c h p w q -> b c (h p) (w q)")
 
 
 def limit_norm(v: Float[Tensor, "b *dims"], reference: Float[Tensor, "b *dims"], c: float) -> Float[Tensor, "b *dims"]:

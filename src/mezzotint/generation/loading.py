@@ -1,20 +1,17 @@
 """A model's components, from a folder or from single files, on their device and in the working dtype."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 
-from mezzotint.errors import FileFormatError
 from mezzotint.generation.scheduler import Schedule, schedule_from_config
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder.config import AutoencoderConfig
 from mezzotint.models.autoencoder.model import Autoencoder
 from mezzotint.models.bundle import load_into, read_json
-from mezzotint.models.components import Component, explain, open_component
-from mezzotint.models.formats import Reading, StoredTensor
+from mezzotint.models.components import explaining, naming, open_component, read_all
+from mezzotint.models.formats import Reading
 from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, stream_published
 from mezzotint.models.sources import Sources, as_sources
 from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer
@@ -40,17 +37,21 @@ def load_components(model: Path | Sources, device: torch.device, dtype: torch.dt
         FileFormatError: A file is broken, or does not fit its configuration.
     """
     sources = as_sources(model)
-    scheduler = sources.folder / "scheduler" / "scheduler_config.json"
-    with _naming(scheduler):
-        schedule = schedule_from_config(read_json(scheduler))
     at = {name: (path, dtype, device, sources.variant_of(name)) for name, path in sources.components.items()}
     return Components(
         defaults=read_defaults(sources.folder),
-        schedule=schedule,
+        schedule=load_schedule(sources.folder),
         transformer=load_transformer(*at["transformer"]),
         autoencoder=load_autoencoder(*at["vae"]),
         text=load_text_encoder(*at["text_encoder"], tokenizer=sources.folder / "tokenizer"),
     )
+
+
+def load_schedule(model: Path) -> Schedule:
+    """The schedule of a model folder's `scheduler/`."""
+    path = model / "scheduler" / "scheduler_config.json"
+    with naming(path):
+        return schedule_from_config(read_json(path))
 
 
 def load_transformer(
@@ -65,11 +66,11 @@ def load_transformer(
         MissingFileError, FileFormatError: A file is missing, broken, or something else.
     """
     component = open_component(path, "transformer", variant)
-    with _naming(_config_of(component)):
+    with naming(component.config_path):
         config = SingleStreamConfig.from_json(component.config)
     with torch.device("meta"):  # no memory and no time for weights that are replaced at once
         transformer = SingleStreamTransformer(config)
-    with _explaining(component):
+    with explaining(component):
         stream = stream_published(Reading(component.tensors, dtype), config)
         load_into(transformer, {name: tensor.to(device) for name, tensor in stream}, path)
     return transformer.eval().requires_grad_(False)
@@ -80,12 +81,12 @@ def load_autoencoder(
 ) -> Autoencoder:
     """The autoencoder of a `vae/` folder or of a single file, likewise."""
     component = open_component(path, "vae", variant)
-    with _naming(_config_of(component)):
+    with naming(component.config_path):
         config = AutoencoderConfig.from_json(component.config)
     with torch.device("meta"):
         autoencoder = Autoencoder(config)
-    with _explaining(component):
-        load_into(autoencoder, _read(component.tensors, dtype, device), path)
+    with explaining(component):
+        load_into(autoencoder, read_all(component.tensors, dtype, device), path)
     return autoencoder.eval().requires_grad_(False)
 
 
@@ -104,40 +105,12 @@ def load_text_encoder(
 ) -> TextTower:
     """The text tower of a `text_encoder/` folder or of a single file, with the tokenizer of a folder; likewise."""
     component = open_component(path, "text_encoder", variant)
-    with _naming(_config_of(component)):
+    with naming(component.config_path):
         config = TextConfig.from_json(component.config)
     with torch.device("meta"):
         network = build(config)
     network.rotary_emb = type(network.rotary_emb)(network.config)  # its tables are computed, so no file fills them
     tower = TextTower(network, load_tokenizer(tokenizer))
-    with _explaining(component):
-        load_into(tower, _read(text_from_published(component.tensors), dtype, device), path)
+    with explaining(component):
+        load_into(tower, read_all(text_from_published(component.tensors), dtype, device), path)
     return tower.to(device).eval().requires_grad_(False)
-
-
-def _read(
-    tensors: Mapping[str, StoredTensor], dtype: torch.dtype | None, device: torch.device | str
-) -> dict[str, torch.Tensor]:
-    return {name: tensor.read(dtype).to(device) for name, tensor in tensors.items()}
-
-
-def _config_of(component: Component) -> Path:
-    return component.path / "config.json" if component.path.is_dir() else component.path
-
-
-@contextmanager
-def _naming(path: Path) -> Iterator[None]:
-    """Put the file's name before a complaint about its content."""
-    try:
-        yield
-    except FileFormatError as cause:
-        raise cause if str(path) in str(cause) else FileFormatError(f"{path}: {cause}") from cause
-
-
-@contextmanager
-def _explaining(component: Component) -> Iterator[None]:
-    """Say of tensors that do not fit whose they are, and what they seem to be."""
-    try:
-        yield
-    except FileFormatError as cause:
-        raise explain(component, cause) from cause

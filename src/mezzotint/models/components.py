@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mezzotint.errors import FileFormatError
 from mezzotint.models.bundle import open_files, read_json
 from mezzotint.models.dialects import guess, recognize, require
 from mezzotint.models.formats import StoredTensor, open_weights
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
 
 CONFIG = "mezzotint.config"  # where a file of ours notes the config.json that its network had
 
@@ -28,6 +33,11 @@ class Component:
     path: Path
     config: dict[str, Any]
     tensors: dict[str, StoredTensor]
+
+    @property
+    def config_path(self) -> Path:
+        """The file that its configuration is from."""
+        return self.path / "config.json" if self.path.is_dir() else self.path
 
 
 def open_component(path: Path, component: str, variant: str | None = None) -> Component:
@@ -66,8 +76,28 @@ def _noted(metadata: Mapping[str, str]) -> dict[str, Any] | None:
     return config
 
 
-def explain(component: Component, cause: FileFormatError) -> FileFormatError:
-    """A complaint about tensors that do not fit, with the file's name and, for a stranger, what it seems to be."""
-    seems = "" if recognize(component.tensors) else f"; it seems to be {guess(component.tensors)}"
-    named = str(cause) if str(component.path) in str(cause) else f"{component.path}: {cause}"
-    return FileFormatError(named + seems)
+def read_all(
+    tensors: Mapping[str, StoredTensor], dtype: torch.dtype | None, device: torch.device | str
+) -> dict[str, Tensor]:
+    """Tensors on a device; floating ones cast to `dtype` when it is given."""
+    return {name: tensor.read(dtype).to(device) for name, tensor in tensors.items()}
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Put the file's name before a complaint about its content."""
+    try:
+        yield
+    except FileFormatError as cause:
+        raise cause if str(path) in str(cause) else FileFormatError(f"{path}: {cause}") from cause
+
+
+@contextmanager
+def explaining(component: Component) -> Iterator[None]:
+    """Say of tensors that do not fit whose they are and, of a stranger's, what they seem to be."""
+    try:
+        yield
+    except FileFormatError as cause:
+        seems = "" if recognize(component.tensors) else f"; it seems to be {guess(component.tensors)}"
+        named = str(cause) if str(component.path) in str(cause) else f"{component.path}: {cause}"
+        raise FileFormatError(named + seems) from cause
