@@ -1,6 +1,6 @@
 import pytest
 import torch
-from diffusers import FlowMatchEulerDiscreteScheduler
+from diffusers import FlowMatchEulerDiscreteScheduler, ZImageImg2ImgPipeline
 
 from mezzotint.errors import InputError
 from mezzotint.flow import schedules
@@ -41,7 +41,19 @@ def test_partial_keeps_the_last_steps() -> None:
     sigmas = schedules.static_shift(10, 3.0)
     assert torch.equal(schedules.partial(sigmas, 0.3), sigmas[7:])
     assert torch.equal(schedules.partial(sigmas, 1.0), sigmas)
-    assert len(schedules.partial(sigmas, 0.01)) == 2
+    assert len(schedules.partial(sigmas, 0.01)) == len(schedules.partial(sigmas, 1e-300)) == 2
+
+
+@pytest.mark.parametrize("steps", [4, 8, 9, 28])
+def test_partial_runs_as_many_steps_as_diffusers_pipelines(steps: int) -> None:
+    class TheirPipeline:
+        scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0)
+
+    sigmas = schedules.static_shift(steps, 3.0)
+    TheirPipeline.scheduler.set_timesteps(steps)
+    for strength in (0.05, 0.3, 0.5, 0.6, 0.7, 0.99, 1.0):
+        _, kept = ZImageImg2ImgPipeline.get_timesteps(TheirPipeline, steps, strength, "cpu")
+        assert len(schedules.partial(sigmas, strength)) == kept + 1
 
 
 def test_bad_arguments_name_what_would_do() -> None:

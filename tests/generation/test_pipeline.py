@@ -1,4 +1,3 @@
-import copy
 import shutil
 import subprocess
 import sys
@@ -8,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from diffusers import ZImagePipeline
 from PIL import Image
+from safetensors.torch import save_file
+from tests.generation.oracle import opened_by_diffusers
 from tests.generation.tiny_model import DEFAULTS
 from torch import Tensor
 
@@ -18,6 +18,7 @@ from mezzotint.generation import pipeline as pipeline_module
 from mezzotint.generation.pipeline import Pipeline, load_model
 from mezzotint.generation.z_image import ZImage
 from mezzotint.models import bundle
+from mezzotint.models.bundle import read_weights
 from mezzotint.models.sources import as_sources
 from mezzotint.runtime.seeds import picture_noise
 
@@ -42,24 +43,6 @@ def theirs(model: Path) -> Any:
 class TestDiffusers:
     """diffusers opens the same folder and makes the same pictures."""
 
-    @pytest.mark.parametrize(
-        "options",
-        [
-            {"guidance_scale": 0.0},
-            {"guidance_scale": 3.5},
-            {"guidance_scale": 3.5, "negative_prompt": ["blue", "a long list of things that are not wanted at all"]},
-            {"guidance_scale": 6.0, "cfg_normalization": 0.9},
-            {"guidance_scale": 6.0, "cfg_truncation": 0.3},
-            {"guidance_scale": 1.0, "num_images_per_prompt": 2},
-        ],
-    )
-    def test_the_same_pictures(self, pipe: Pipeline, theirs: Any, options: dict[str, Any]) -> None:
-        count = len(PROMPTS) * options.get("num_images_per_prompt", 1)
-        latents = torch.randn(count, 16, 8, 4, generator=torch.Generator().manual_seed(3))
-        common = {"num_inference_steps": 5, "height": 64, "width": 32, "latents": latents, **options}
-        ours = pipe(PROMPTS, **common).images  # before theirs, which changes the lists that it is given
-        assert grey_levels(ours, theirs(prompt=list(PROMPTS), **copy.deepcopy(common)).images) <= 2
-
     def test_the_same_seed(self, pipe: Pipeline, theirs: Any) -> None:
         generator = torch.Generator("cpu").manual_seed(11)
         expected = theirs(
@@ -83,12 +66,6 @@ def test_the_mini_in_diffusers() -> None:
     common = {"num_inference_steps": 6, "guidance_scale": 4.0, "latents": latents}
     size = {"width": ours.defaults.width, "height": ours.defaults.height}
     assert grey_levels(ours(prompts, **common, **size).images, theirs(list(prompts), **common, **size).images) <= 2
-
-
-def opened_by_diffusers(folder: Path) -> Any:
-    theirs = ZImagePipeline.from_pretrained(folder).to(torch.float32)
-    theirs.set_progress_bar_config(disable=True)
-    return theirs
 
 
 class TestCalls:
@@ -237,15 +214,32 @@ def test_an_unknown_model() -> None:
         Pipeline.from_pretrained("nothing")
 
 
+@pytest.fixture
+def lora(model: Path, tmp_path: Path) -> Path:
+    """On the values of all layers, strong enough to be seen."""
+    generator, tensors = torch.Generator().manual_seed(0), {}
+    for name, weight in read_weights(model / "transformer").items():
+        if name.endswith("to_v.weight"):
+            key = f"transformer.{name.removesuffix('.weight')}"
+            tensors[f"{key}.lora_A.weight"] = torch.randn(2, weight.shape[1], generator=generator)
+            tensors[f"{key}.lora_B.weight"] = torch.randn(weight.shape[0], 2, generator=generator)
+    save_file(tensors, path := tmp_path / "lora.safetensors")
+    return path
+
+
 @pytest.mark.slow
-def test_compiled_makes_the_same_picture(model: Path, pipe: Pipeline) -> None:
-    """The jaxtyping hook and torch.compile do not go together, so it runs in a process of its own."""
+def test_compiled_makes_the_same_pictures(model: Path, tmp_path: Path, lora: Path) -> None:
+    """With a LoRA too, and without it again. The jaxtyping hook and torch.compile do not mix: a process of its own."""
     script = (
-        "import sys, numpy; from mezzotint import Pipeline; "
-        "pipe = Pipeline.from_pretrained(sys.argv[1], 'cpu', 'float32', compile=True); "
-        "numpy.save(sys.argv[2], pipe(sys.argv[3], seed=5, output_type='np').images)"
+        "import sys, numpy; from mezzotint import Pipeline\n"
+        "for compile in (False, True):\n"
+        "    pipe = Pipeline.from_pretrained(sys.argv[1], 'cpu', 'float32', compile=compile)\n"
+        "    for step, loras in enumerate(([], [(sys.argv[2], 1.0)], [])):\n"
+        "        pipe.load_lora(loras)\n"
+        "        numpy.save(f'{sys.argv[3]}/{compile}-{step}', pipe('a red disc', seed=5, output_type='np').images)"
     )
-    out = model.parent / "compiled.npy"
-    subprocess.run([sys.executable, "-c", script, str(model), str(out), PROMPTS[0]], check=True)
-    expected = pipe(PROMPTS[0], seed=5, output_type="np").images
-    np.testing.assert_allclose(np.load(out), expected, atol=2 / 255)
+    subprocess.run([sys.executable, "-c", script, str(model), str(lora), str(tmp_path)], check=True)
+    eager, compiled = ([np.load(tmp_path / f"{how}-{step}.npy") for step in range(3)] for how in (False, True))
+    assert np.abs(eager[1] - eager[0]).max() > 8 / 255
+    for expected, found in zip(eager, compiled, strict=True):
+        np.testing.assert_allclose(found, expected, atol=2 / 255)

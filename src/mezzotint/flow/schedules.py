@@ -57,12 +57,17 @@ def even(steps: int) -> Float[Tensor, "steps"]:
 
 
 def partial(sigmas: Float[Tensor, "sigmas"], strength: float) -> Float[Tensor, "kept"]:
-    """The last part of a schedule, for image-to-image: `strength` in (0, 1] is the share of the steps that are run."""
+    """The last part of a schedule, for image-to-image: `strength` in (0, 1] is the share of the steps that are run.
+
+    Rounded up, as diffusers' pipelines do it; 1 starts from pure noise.
+
+    Raises:
+        InputError: `strength` is outside (0, 1].
+    """
     if not 0 < strength <= 1:
         raise InputError(f"strength {strength} is outside (0, 1]; 1 starts from pure noise")
     steps = len(sigmas) - 1
-    kept = min(max(int(steps * strength), 1), steps)
-    return sigmas[steps - kept :]
+    return sigmas[min(int(steps - steps * strength), steps - 1) :]
 
 
 def _closed(sigmas: Float[Tensor, "steps"]) -> Float[Tensor, "sigmas"]:

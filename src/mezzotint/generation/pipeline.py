@@ -17,12 +17,14 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 import mezzotint
 from mezzotint.errors import FileFormatError, InputError
 from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
+from mezzotint.generation.inputs import Inputs, as_images, as_rgb
 from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
 from mezzotint.generation.picture_files import PictureParameters
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
@@ -131,8 +133,12 @@ class Pipeline:
 
     def _compile(self) -> None:
         """On a processor the compiled code holds the weights, packed as its products want them ("freezing")."""
-        options: Any = {"freezing": True} if self.device.type == "cpu" else None
-        self.transformer.evaluate = torch.compile(self.transformer.evaluate, options=options)
+        evaluate: Any = torch.compile(self.transformer.evaluate)
+        if self.device.type == "cpu":  # among torch.compile's options it does nothing: the tracer has to see it too
+            from torch._inductor import config  # a second to import
+
+            evaluate = config.patch(freezing=True)(evaluate)
+        self.transformer.evaluate = evaluate
         self._compiled = True
 
     def _forget_compiled(self) -> None:
@@ -179,6 +185,9 @@ class Pipeline:
         self,
         prompt: str | Sequence[str],
         *,
+        image: Image.Image | Sequence[Image.Image] | None = None,
+        mask_image: Image.Image | None = None,
+        strength: float | None = None,
         negative_prompt: str | Sequence[str] | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
@@ -195,16 +204,20 @@ class Pipeline:
         max_sequence_length: int | None = None,
         sampler: str = "euler",
     ) -> Result:
-        """Make pictures. Names and meanings are those of diffusers' `ZImagePipeline`; `seed` and `sampler` are more.
+        """Make pictures. Names and meanings are those of diffusers' pipelines; `seed` and `sampler` are more.
 
         Args:
             prompt: One or several; each is a batch row, and unequal lengths cost no padding.
+            image: What to begin with, or to edit; it also says the size where none is given.
+            mask_image: What of the image is painted anew (white) and what is kept (black).
+            strength: How much of the image goes under in noise, in (0, 1]: by default 0.6, and all of it under a mask.
             negative_prompt: One for all or one each; without guidance it does nothing.
             num_inference_steps, guidance_scale, width, height: The model's own defaults where left out. Guidance is the
                 g of v + g·(v − v_negative): 0 is none. Sizes are pixels, multiples of 16.
             num_images_per_prompt: Picture i of a prompt has seed + i.
             seed: Chosen at random when left out; `Result.seeds` has it.
-            generator, latents: The noise's source, or the noise itself, instead of a seed.
+            generator, latents: The noise's source, or the noise itself, instead of a seed. An image to begin with
+                needs two draws a picture; as `latents` their channels stand one below the other.
             output_type: `pil`, `np`, `pt` or `latent`.
             callback_on_step_end: Called after each step of each batch; what it returns as `latents` replaces them.
             cfg_normalization: Limits ‖v‖ to so many times that of the positive branch. cfg_truncation: No guidance at
@@ -220,18 +233,21 @@ class Pipeline:
             raise InputError("seed, generator and latents each say what the noise is; give one of them")
         prompts = as_prompts(prompt)
         given = generator is not None or latents is not None
+        mask = None if mask_image is None else as_rgb(mask_image, "mask_image")
+        inputs = Inputs(images=as_images(image, "image"), mask=mask, strength=strength)
         request = Request(
             prompts=prompts,
             negatives=as_negatives(negative_prompt, len(prompts)),
             seed=None if given else random_seed() if seed is None else seed,
             count=num_images_per_prompt,
-            settings=self.defaults.override(
+            settings=self.model.defaults_for(inputs).override(
                 steps=num_inference_steps, guidance=guidance_scale, width=width, height=height
             ),
             sampler=sampler,
             norm_limit=float(cfg_normalization) if cfg_normalization else None,
             truncation=cfg_truncation,
             max_tokens=max_sequence_length,
+            inputs=inputs,
         )
         task = self.model.task(request)
         noise = draw_noise(task.noise_shape, request.jobs, generator, latents)

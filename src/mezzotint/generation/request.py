@@ -1,14 +1,12 @@
 """What one call asks for, complete and checked: which pictures, from which captions and seeds, sampled how."""
 
-import math
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from PIL import Image
-
 from mezzotint.errors import InputError
 from mezzotint.flow.samplers import SAMPLERS
+from mezzotint.generation.inputs import NOTHING, Inputs
 from mezzotint.generation.settings import Settings
 
 SEEDS = 2**63  # a seed is below this
@@ -21,45 +19,6 @@ class Job:
     prompt: int
     picture: int
     seed: int | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Inputs:
-    """Pictures that a request is given besides its prompts, in "RGB", and what is done with them.
-
-    Attributes:
-        images: One to begin with, or some to edit; of any size.
-        mask: In grey ("L"), as large as the first image: white is painted anew, black is kept. None: all is painted.
-        strength: In (0, 1]: the share of the steps that are run on an image to begin with. None: the task's own.
-        control: What a ControlNet follows, of any size. control_scale: How strongly; 0 is not at all.
-
-    Raises:
-        InputError: A value is impossible, or the mask does not fit the image.
-    """
-
-    images: tuple[Image.Image, ...] = ()
-    mask: Image.Image | None = None
-    strength: float | None = None
-    control: Image.Image | None = None
-    control_scale: float = 0.75
-
-    def __post_init__(self) -> None:
-        if self.strength is not None and not 0 < self.strength <= 1:
-            raise InputError(f"strength is {self.strength}; it must be above 0 (the image) and at most 1 (pure noise)")
-        if not math.isfinite(self.control_scale):
-            raise InputError(f"the control scale is {self.control_scale}; it must be a number")
-        if self.mask is not None and not self.images:
-            raise InputError("there is a mask but no image that it belongs to; give the image too")
-        if self.strength is not None and not self.images:
-            raise InputError("strength says how much of an image changes; give the image too")
-        if self.mask is not None and self.mask.size != self.images[0].size:
-            (width, height), (own_width, own_height) = self.images[0].size, self.mask.size
-            raise InputError(
-                f"the mask is {own_width}x{own_height} and the image {width}x{height}; they must be equally large"
-            )
-
-
-NOTHING = Inputs()
 
 
 @dataclass(frozen=True, kw_only=True)

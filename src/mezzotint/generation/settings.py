@@ -1,7 +1,7 @@
 """Steps, guidance and size: what a model wants when nobody says otherwise, and what a caller chose."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +9,7 @@ from mezzotint.errors import FileFormatError
 from mezzotint.models.bundle import read_json
 
 FILE = "mezzotint.json"
+SIDE = 16  # a picture's sides are multiples of this in every published model
 TURBO_SHIFT = 3.0  # the scheduler's shift by which the distilled release is known
 
 
@@ -31,6 +32,10 @@ class Settings:
             width=self.width if width is None else width,
             height=self.height if height is None else height,
         )
+
+    def sized_like(self, width: int, height: int) -> "Settings":
+        """The same for a picture of this size, or the next smaller one that can be made."""
+        return replace(self, width=width // SIDE * SIDE, height=height // SIDE * SIDE)
 
 
 TURBO = Settings(steps=8, guidance=0.0, width=1024, height=1024)

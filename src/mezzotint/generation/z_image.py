@@ -3,14 +3,21 @@
 from pathlib import Path
 
 import torch
+from jaxtyping import Float
+from torch import Tensor
 
 from mezzotint.errors import InputError
+from mezzotint.generation import image_to_image, inpainting
 from mezzotint.generation.conditioning import CaptionRefiner
+from mezzotint.generation.image_to_image import ImageToImage
+from mezzotint.generation.inpainting import Inpainting, latent_mask
+from mezzotint.generation.inputs import Inputs, mask_tensor, picture_tensor
 from mezzotint.generation.loading import Components, load_components
-from mezzotint.generation.request import Inputs, Request
+from mezzotint.generation.request import Request
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Task
 from mezzotint.generation.text_to_image import TextToImage
+from mezzotint.models.autoencoder import Posterior
 from mezzotint.models.single_stream.geometry import PAD_MULTIPLE
 from mezzotint.models.sources import Sources
 
@@ -31,20 +38,42 @@ class ZImage:
         return cls(load_components(model, device, dtype))
 
     def defaults_for(self, inputs: Inputs) -> Settings:
-        return self.defaults
+        """An image to begin with says the size."""
+        return self.defaults.sized_like(*inputs.images[0].size) if inputs.images else self.defaults
 
     def check(self, request: Request) -> None:
         self.tokens(request.settings)
         self._max_tokens(request)
+        if len(request.inputs.images) > 1:
+            raise InputError(f"this model begins with one image, not with {len(request.inputs.images)}")
 
     def task(self, request: Request) -> Task:
-        return TextToImage(
+        self.check(request)
+        inputs, settings = request.inputs, request.settings
+        task = TextToImage(
             request=request,
             network=self.transformer,
             refiner=CaptionRefiner(self.text, self.transformer, self._max_tokens(request)),
-            sigmas=self.schedule(request.settings.steps, self.tokens(request.settings)),
-            noise_shape=self._latent_shape(request.settings),
+            sigmas=self.schedule(settings.steps, self.tokens(settings)),
+            noise_shape=self._latent_shape(settings),
         )
+        if not inputs.images:
+            return task
+        default = image_to_image.STRENGTH if inputs.mask is None else inpainting.STRENGTH
+        start = ImageToImage(
+            task=task,
+            autoencoder=self.autoencoder,
+            posterior=self._posterior(picture_tensor(inputs.images[0], settings.width, settings.height)),
+            strength=default if inputs.strength is None else inputs.strength,
+        )
+        if inputs.mask is None:
+            return start
+        mask = mask_tensor(inputs.mask, settings.width, settings.height).to(start.posterior.mean.device)
+        return Inpainting(start=start, mask=latent_mask(mask, self.autoencoder.downscale))
+
+    @torch.inference_mode()
+    def _posterior(self, pictures: Float[Tensor, "b 3 height width"]) -> Posterior:
+        return self.autoencoder.moments(pictures.to(self.autoencoder.encoder.conv_in.weight.device))
 
     def tokens(self, settings: Settings) -> int:
         _, rows, columns = self._latent_shape(settings)
