@@ -47,9 +47,7 @@ class ClassifierFree:
     def bind(self, network: Network[C], condition: Condition[C]) -> Denoiser:
         """The denoiser of a batch with this guidance."""
 
-        def plain(x: Tensor, t: float) -> Tensor:
-            return network(x, x.new_full((len(x),), t, dtype=torch.float32), condition.positive)
-
+        plain = unguided(network, condition)
         if self.g == 0 or condition.both is None:
             return plain
         both = condition.both
@@ -80,11 +78,8 @@ class TrueGuidance:
     def bind(self, network: Network[C], condition: Condition[C]) -> Denoiser:
         """The denoiser of a batch of latents "b c h w" with this guidance."""
 
-        def plain(x: Tensor, t: float) -> Tensor:
-            return network(x, x.new_full((len(x),), t, dtype=torch.float32), condition.positive)
-
         if self.w <= 1 or condition.both is None:
-            return plain
+            return unguided(network, condition)
         both = condition.both
 
         def guided(x: Tensor, t: float) -> Tensor:
@@ -93,6 +88,15 @@ class TrueGuidance:
             return match_norm(negative + self.w * (positive - negative), positive, self.patch)
 
         return guided
+
+
+def unguided(network: Network[C], condition: Condition[C]) -> Denoiser:
+    """The denoiser that follows the positive branch alone."""
+
+    def denoise(x: Tensor, t: float) -> Tensor:
+        return network(x, x.new_full((len(x),), t, dtype=torch.float32), condition.positive)
+
+    return denoise
 
 
 def match_norm(

@@ -1,6 +1,6 @@
 """LoRA in a network: fused into its weights, or live beside them, and out again exactly.
 
-Our matrices are published ones fused and reordered (`single_stream/state_dict.py`), so a change goes to some rows of
+Our matrices are published ones fused and reordered (each network's `state_dict.py`), so a change goes to some rows of
 one of ours. Several changes of one matrix are each taken from the original weight and added: their order does not
 matter. (PEFT lets a DoRA scale what stands before it as well, so there the order does.)
 """
@@ -11,14 +11,18 @@ import torch
 from torch import Tensor, nn
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models import dual_stream, single_stream
 from mezzotint.models.adapters.forms import Change
 from mezzotint.models.adapters.lora_file import Lora
 from mezzotint.models.dialects.z_image import original_name
-from mezzotint.models.single_stream import Rows, SingleStreamTransformer, matrix_rows
+from mezzotint.models.dual_stream import DualStreamTransformer
+from mezzotint.models.fused_weights import Rows
+from mezzotint.models.single_stream import SingleStreamTransformer
 
 NAMED_AT_MOST = 3
 WEIGHT = ".weight"
 Placed = tuple[Rows, Change, float]
+Network = SingleStreamTransformer | DualStreamTransformer
 
 
 class Applied:
@@ -33,7 +37,7 @@ class Applied:
 
 
 @torch.no_grad()
-def apply_fused(network: SingleStreamTransformer, loras: Sequence[tuple[Lora, float]]) -> Applied:
+def apply_fused(network: Network, loras: Sequence[tuple[Lora, float]]) -> Applied:
     """Change the weights themselves: as fast as without; the originals are kept.
 
     Raises:
@@ -52,7 +56,7 @@ def apply_fused(network: SingleStreamTransformer, loras: Sequence[tuple[Lora, fl
     return Applied(undo)
 
 
-def apply_live(network: SingleStreamTransformer, loras: Sequence[tuple[Lora, float]]) -> Applied:
+def apply_live(network: Network, loras: Sequence[tuple[Lora, float]]) -> Applied:
     """Add to the layers' outputs and leave the weights alone: for weights that must not change, or change often.
 
     A plain LoRA costs two thin products a layer; LoHa, LoKr and DoRA build their change anew at every call.
@@ -91,7 +95,7 @@ def _adding(placed: Sequence[Placed]) -> Callable[[nn.Linear, tuple[Tensor, ...]
     return add
 
 
-def _by_layer(network: SingleStreamTransformer, loras: Sequence[tuple[Lora, float]]) -> dict[str, list[Placed]]:
+def _by_layer(network: Network, loras: Sequence[tuple[Lora, float]]) -> dict[str, list[Placed]]:
     """For each of the network's layers what is to change in it."""
     places = _places(network)
     layers: dict[str, list[Placed]] = {}
@@ -103,14 +107,22 @@ def _by_layer(network: SingleStreamTransformer, loras: Sequence[tuple[Lora, floa
     return layers
 
 
-def _places(network: SingleStreamTransformer) -> dict[str, Rows]:
-    """Where the matrix of each module lies, by its flat name in the published and in the original layout."""
-    published = matrix_rows(network.config)
+def _places(network: Network) -> dict[str, Rows]:
+    """Where the matrix of each module lies, by its flat name in the layouts that are met."""
+    if isinstance(network, DualStreamTransformer):
+        places = dual_stream.matrix_rows(network.config)  # everybody uses the published names
+    else:
+        published = single_stream.matrix_rows(network.config)
+        places = _in_original_layout(published) | published
+    return {name.removesuffix(WEIGHT).replace(".", "_"): rows for name, rows in places.items()}
+
+
+def _in_original_layout(published: Mapping[str, Rows]) -> dict[str, Rows]:
+    """The same by Z-Image's original names, of which one stands for queries, keys and values."""
     original: dict[str, list[Rows]] = {}
     for name, rows in published.items():
         original.setdefault(original_name(name), []).append(rows)
-    together = {name: _together(parts) for name, parts in original.items()}
-    return {name.removesuffix(WEIGHT).replace(".", "_"): rows for name, rows in (together | published).items()}
+    return {name: _together(parts) for name, parts in original.items()}
 
 
 def _together(parts: Sequence[Rows]) -> Rows:
@@ -119,7 +131,7 @@ def _together(parts: Sequence[Rows]) -> Rows:
     return Rows(parts[0].parameter, parts[0].start, parts[-1].stop, torch.cat(orders))
 
 
-def _check(lora: Lora, places: Mapping[str, Rows], network: SingleStreamTransformer) -> None:
+def _check(lora: Lora, places: Mapping[str, Rows], network: Network) -> None:
     """
     Raises:
         FileFormatError: It has modules that the network has not, or of other sizes.
