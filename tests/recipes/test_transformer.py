@@ -68,6 +68,38 @@ def test_export_can_be_repeated_into_the_model_that_it_builds_on(trained: tuple[
     assert before == {path: path.read_bytes() for path in model.rglob("*") if path.is_file()}
 
 
+def test_joint_training_exports_the_tower_that_learned(encoded: Path, towers: Path, tmp_path: Path):
+    chosen = options(encoded, tmp_path / "run", model=str(towers))
+    run = train("tiny-joint", chosen)
+    run.export(tmp_path / "model")
+    old, new = read_weights(towers / "text_encoder"), read_weights(tmp_path / "model" / "text_encoder")
+    assert old.keys() == new.keys()
+    read = {name for name, weight in new.items() if not torch.equal(weight, old[name])}
+    assert "model.embed_tokens.weight" in read
+    assert not any(name.startswith("model.layers.1.") for name in read)  # the last layer of the two is not run
+    assert (
+        read_weights(tmp_path / "model" / "transformer").keys()
+        == to_published(
+            {n: w for n, w in run.state.averaged_weights().items() if not n.startswith("tower.")},
+            tiny_base().transformer,
+        ).keys()
+    )
+    pipeline = Pipeline.from_pretrained(tmp_path / "model", device="cpu", dtype="float32")
+    assert pipeline("a red disc", seed=0).images[0].size == (32, 32)
+
+
+def test_a_run_can_start_from_a_models_transformer(trained: tuple[Run, Path], encoded: Path, tmp_path: Path):
+    _, model = trained
+    chosen = options(encoded, tmp_path / "run", model=str(model), start=str(model))
+    started = to_published(tiny_base().prepare(chosen).state.averaged_weights(), tiny_base().transformer)
+    kept = read_weights(model / "transformer")
+    assert all(torch.equal(weight, kept[name].float()) for name, weight in started.items())
+    larger = tiny_base()
+    larger = replace(larger, transformer=replace(larger.transformer, n_layers=3))
+    with pytest.raises(InputError, match="another shape"):
+        larger.prepare(chosen)
+
+
 @dataclass
 class StopAt:
     """An objective that asks its own process to stop after a step."""

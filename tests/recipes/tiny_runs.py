@@ -14,6 +14,7 @@ def options(data: Path, run: Path, **changes: object) -> RunOptions:
         "data": data,
         "run": run,
         "model": None,
+        "start": None,
         "steps": None,
         "minutes": None,
         "batch": None,

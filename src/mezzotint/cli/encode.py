@@ -42,6 +42,8 @@ class Options:
     """Only these parts of the corpus, such as sprites; all when not given."""
     groups: tuple[str, ...] = ()
     """Only pictures of these groups, such as animals-nature; all when not given."""
+    styles: tuple[str, ...] = ()
+    """Only pictures in these styles, such as noto; all when not given."""
     concepts: Path | None = None
     """A file with a concept's code at the start of each line: only these."""
     seed: int = 0
@@ -56,7 +58,8 @@ def run(options: Options) -> None:
     start = time.monotonic()
     _check_counts(options)
     shards = find_shards(options.corpus, options.parts or None)
-    _check_groups(options.groups, shards)
+    _check_known("group", options.groups, shards)
+    _check_known("style", options.styles, shards)
     records = sum(RECORDS.count(path) for path in shards)
     device = resolve_device(options.device)
     encoders = load_encoders(_towers(options.model), device, resolve_dtype(options.dtype, device))
@@ -68,6 +71,7 @@ def run(options: Options) -> None:
         seed=options.seed,
         parts=options.parts,
         groups=options.groups,
+        styles=options.styles,
         concepts=_concepts(options.concepts, shards),
     )
     with progress("encoding", records) as advance:
@@ -87,13 +91,13 @@ def _check_counts(options: Options) -> None:
             raise InputError(f"--{name} is {value}; it must be 1 or more")
 
 
-def _check_groups(groups: tuple[str, ...], shards: Sequence[Path]) -> None:
-    if groups:
-        found = _values("group", shards)
-        for group in groups:
-            if group not in found:
+def _check_known(column: str, wanted: tuple[str, ...], shards: Sequence[Path]) -> None:
+    if wanted:
+        found = _values(column, shards)
+        for value in wanted:
+            if value not in found:
                 known = ", ".join(sorted(found)) or "none"
-                raise InputError(f"no picture is of the group {group!r}; the groups of this corpus: {known}")
+                raise InputError(f"no picture is of the {column} {value!r}; the {column}s of this corpus: {known}")
 
 
 def _concepts(path: Path | None, shards: Sequence[Path]) -> tuple[str, ...]:

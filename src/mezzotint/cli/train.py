@@ -37,6 +37,8 @@ class Options:
     """The run's folder: checkpoints, metrics.jsonl, sample sheets."""
     model: str | None = None
     """A model to build on: mini-base takes its autoencoder and text tower from there."""
+    start: str | None = None
+    """A model to go on from: mini-base starts with the weights of its transformer instead of random ones."""
     steps: int | None = None
     """How many steps in all, resumes included."""
     minutes: float | None = None
@@ -106,6 +108,7 @@ def _run_options(options: Options) -> RunOptions:
         data=options.data,
         run=options.run,
         model=options.model,
+        start=options.start,
         steps=options.steps,
         minutes=options.minutes,
         batch=options.batch,

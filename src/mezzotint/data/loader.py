@@ -55,6 +55,7 @@ class LatentBatch:
     latents: Float[Tensor, "b c h w"]  # fp32
     captions: list[Float[Tensor, "n d"]]  # fp32, one a sample
     ids: list[str]
+    texts: list[str] = field(default_factory=list)  # of the captions, where a text tower is to read them
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -91,8 +92,9 @@ class LatentBatches:
         patch_size: int,
         split: str = "train",
         weights: CaptionWeights | None = None,
+        texts: bool = False,
     ) -> None:
-        self.shards, self.token_budget, self.seeds = shards, token_budget, Seeds(seed)
+        self.shards, self.token_budget, self.seeds, self.texts = shards, token_budget, Seeds(seed), texts
         self.samples = np.flatnonzero(np.array(shards.splits, dtype=object) == split)
         if len(self.samples) == 0:
             raise InputError(f"{shards.folder} has no samples of split {split!r}: it has {sorted(set(shards.splits))}")
@@ -134,6 +136,7 @@ class LatentBatches:
             latents=torch.stack([self.shards.latents(int(i)) for i in samples]).float(),
             captions=[self.shards.features(int(i), int(k)).float() for i, k in zip(samples, captions, strict=True)],
             ids=[self.shards.ids[i] for i in samples],
+            texts=self.shards.caption_texts.take(captions).to_pylist() if self.texts else [],
         )
 
 

@@ -9,6 +9,7 @@ A shard is a folder. Numbers are float16, little endian, without a header:
 
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -97,6 +98,13 @@ class LatentShards:
         rows = [row for batch in FORMAT.read(path, ["captions"]) for row in batch.column(0).to_pylist()]
         row = rows[sample - int(np.searchsorted(self._shard, shard))]
         return [Caption(fields["kind"], fields["language"], fields["text"]) for fields in row]
+
+    @cached_property
+    def caption_texts(self) -> pa.ChunkedArray:
+        """The text of every caption of `captions`; read at the first use, and kept."""
+        shards = [self.folder / shard.name / SAMPLES for shard in self.manifest.shards]
+        lists = [batch.column(0) for path in shards for batch in FORMAT.read(path, ["captions"])]
+        return pa.chunked_array([each.flatten().field("text") for each in lists], pa.string())
 
     def require_models(self, model: Path) -> None:
         """Refuse (InputError) a model folder whose autoencoder or text tower did not make these shards."""

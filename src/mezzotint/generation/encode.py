@@ -61,7 +61,7 @@ class EncodeOptions:
         buckets: Sizes; a picture goes to the one of the nearest shape, a variant of a cut-out to any.
         captions_per_picture: How many are kept, drawn alternately from the languages; None keeps all.
         variants: Versions of a training cut-out: on white, then by turns on a colour and elsewhere on white.
-        parts, groups, concepts: Only these parts of the corpus, only records of these; empty for all.
+        parts, groups, styles, concepts: Only these parts of the corpus, only records of these; empty for all.
     """
 
     buckets: tuple[Bucket, ...]
@@ -70,12 +70,12 @@ class EncodeOptions:
     seed: int
     parts: tuple[str, ...] = ()
     groups: tuple[str, ...] = ()
+    styles: tuple[str, ...] = ()
     concepts: tuple[str, ...] = ()
 
     def takes(self, record: Record) -> bool:
-        return (not self.groups or record.group in self.groups) and (
-            not self.concepts or record.concept in self.concepts
-        )
+        asked = ((self.groups, record.group), (self.styles, record.style), (self.concepts, record.concept))
+        return all(not wanted or value in wanted for wanted, value in asked)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,6 +145,7 @@ def _encoding(encoders: Encoders, options: EncodeOptions, caption_dim: int) -> E
             "variants": options.variants,
             "seed": options.seed,
             "groups": list(options.groups),
+            "styles": list(options.styles),
             "concepts": list(options.concepts),
             "dtype": str(encoders.dtype).removeprefix("torch."),
         },

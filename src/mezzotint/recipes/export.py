@@ -13,6 +13,7 @@ from mezzotint.generation.settings import FILE as DEFAULTS
 from mezzotint.generation.settings import Settings
 from mezzotint.models import bundle
 from mezzotint.models.single_stream import SingleStreamConfig, to_published
+from mezzotint.models.text import TextConfig
 from mezzotint.runtime import atomic
 
 COMPONENTS = {
@@ -31,6 +32,14 @@ def write_transformer(folder: Path, config: SingleStreamConfig, weights: dict[st
     with atomic.folder(folder / "transformer") as part:
         bundle.write_weights(part, published)
         atomic.write_json(part / "config.json", config.to_json())
+
+
+def write_text_encoder(folder: Path, config: TextConfig, weights: dict[str, Tensor], dtype: torch.dtype) -> None:
+    """`text_encoder/` in the published layout."""
+    with atomic.folder(folder / "text_encoder") as part:
+        rounded = {name: weight.to(dtype) for name, weight in weights.items()}
+        bundle.write_weights(part, rounded, bundle.TRANSFORMERS_WEIGHTS)
+        atomic.write_json(part / "config.json", {**config.to_json(), "dtype": str(dtype).removeprefix("torch.")})
 
 
 def copy_towers(model: Path, folder: Path) -> None:

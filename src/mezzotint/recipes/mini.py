@@ -1,5 +1,7 @@
 """The mini's recipes: a whole small Z-Image, for two processor cores and a few hours."""
 
+from dataclasses import replace
+
 import torch
 
 from mezzotint.data.loader import CaptionWeights
@@ -127,6 +129,17 @@ def mini_base() -> TransformerRecipe:
         defaults=Settings(steps=28, guidance=3.5, width=128, height=128),
         dtype=torch.bfloat16,
     )
+
+
+def mini_joint() -> TransformerRecipe:
+    """`mini_base` with a text tower that learns along, at a third of the rate (docs/decisions/0002-text-tower.md)."""
+    recipe = mini_base()
+    optimizer = Muon(
+        rest=AdamW(lr=2e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01, rates={"tower": 0.3}),
+        matrices=("noise_refiner", "context_refiner", "layers", "tower.model.layers"),
+        momentum=0.95,
+    )
+    return replace(recipe, plan=replace(recipe.plan, optimizer=optimizer), joint=True)
 
 
 def mini_judge() -> JudgeRecipe:

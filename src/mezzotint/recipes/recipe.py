@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import torch
 from torch import nn
@@ -26,12 +26,14 @@ class RunOptions:
 
     Attributes:
         data: The folder to learn from. run: The run's own folder. model: A model folder to build on.
+        start: A model whose transformer's weights a transformer's recipe starts from.
         steps, minutes: How long. batch: Samples a step. lr: Peak learning rate.
     """
 
     data: Path
     run: Path
     model: str | None
+    start: str | None
     steps: int | None
     minutes: float | None
     batch: int | None
@@ -60,6 +62,7 @@ class Run:
     export: Callable[[Path], None]
 
 
+@runtime_checkable
 class Recipe(Protocol):
     def prepare(self, options: RunOptions) -> Run:
         """Read what is needed and build the run; trains nothing yet."""

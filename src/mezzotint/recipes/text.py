@@ -9,12 +9,11 @@ from tokenizers import Tokenizer
 
 from mezzotint.data.picture_batches import Framing, PictureBatches
 from mezzotint.data.records import read_records
-from mezzotint.models import bundle
 from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer, save_tokenizer, train_tokenizer
 from mezzotint.models.text import init_weights as init_text
 from mezzotint.perception.dual_encoder import DualEncoder, DualEncoderConfig
 from mezzotint.perception.dual_encoder import init_weights as init_pictures
-from mezzotint.recipes.export import write_index
+from mezzotint.recipes.export import write_index, write_text_encoder
 from mezzotint.recipes.recipe import Plan, Run, RunOptions, check_data
 from mezzotint.runtime import atomic
 from mezzotint.runtime.seeds import Seeds
@@ -85,13 +84,8 @@ class TextRecipe:
 
     def _export(self, state: TrainState, tokenizer: Tokenizer, folder: Path) -> None:
         averaged = state.averaged_weights()
-        weights = {
-            name.removeprefix(TEXT): weight.to(self.dtype) for name, weight in averaged.items() if name.startswith(TEXT)
-        }
-        config = {**self.text.to_json(), "dtype": str(self.dtype).removeprefix("torch.")}
-        with atomic.folder(folder / "text_encoder") as part:
-            bundle.write_weights(part, weights, bundle.TRANSFORMERS_WEIGHTS)
-            atomic.write_json(part / "config.json", config)
+        weights = {name.removeprefix(TEXT): weight for name, weight in averaged.items() if name.startswith(TEXT)}
+        write_text_encoder(folder, self.text, weights, self.dtype)
         with atomic.folder(folder / "tokenizer") as part:
             save_tokenizer(tokenizer, part)
         write_index(folder)

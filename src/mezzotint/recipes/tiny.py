@@ -6,7 +6,7 @@ from mezzotint.data.picture_batches import Framing
 from mezzotint.generation.settings import Settings
 from mezzotint.recipes.autoencoder import AutoencoderRecipe
 from mezzotint.recipes.judge import JudgeRecipe
-from mezzotint.recipes.mini import mini_base, mini_judge, mini_text, mini_vae
+from mezzotint.recipes.mini import mini_base, mini_joint, mini_judge, mini_text, mini_vae
 from mezzotint.recipes.recipe import Plan
 from mezzotint.recipes.text import TextRecipe
 from mezzotint.recipes.transformer import TransformerRecipe
@@ -72,6 +72,11 @@ def tiny_base() -> TransformerRecipe:
         prompts=recipe.prompts[:2],
         defaults=Settings(steps=2, guidance=1.0, width=32, height=32),
     )
+
+
+def tiny_joint() -> TransformerRecipe:
+    recipe, joint = tiny_base(), mini_joint()
+    return replace(recipe, plan=tiny_plan(joint.plan), joint=joint.joint)
 
 
 def tiny_judge() -> JudgeRecipe:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -16,23 +17,26 @@ from mezzotint.flow.samplers import euler
 from mezzotint.flow.schedules import static_shift
 from mezzotint.flow.times import TimeSampler
 from mezzotint.generation.conditioning import CaptionRefiner
-from mezzotint.generation.loading import load_autoencoder, load_text_tower
+from mezzotint.generation.loading import load_autoencoder, load_text_tower, load_transformer
 from mezzotint.generation.settings import Settings
-from mezzotint.models.bundle import find_model
+from mezzotint.models.bundle import find_model, read_json
 from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, init_weights
-from mezzotint.recipes.export import copy_towers, write_pipeline, write_transformer
+from mezzotint.models.text import TextConfig
+from mezzotint.recipes.export import copy_towers, write_pipeline, write_text_encoder, write_transformer
 from mezzotint.recipes.recipe import Plan, Run, RunOptions, check_data
 from mezzotint.runtime.seeds import Seeds, picture_noise
 from mezzotint.training.flops import single_stream_flops
-from mezzotint.training.objectives.flow import FlowMatching
+from mezzotint.training.objectives.flow import FlowMatching, JointFlowMatching
 from mezzotint.training.state import TrainState
 from mezzotint.training.trainer import Probes
 from mezzotint.training.wrapping import compile_blocks, recompute_activations
 
+TOWER = "tower"  # how a text tower that is trained along is named in the network
+
 
 @dataclass(frozen=True, kw_only=True)
 class TransformerRecipe:
-    """Flow matching on latents and caption features.
+    """Flow matching on latents and caption features; or, `joint`, on captions that the text tower learns to read too.
 
     Attributes:
         plan: Its batch is in samples of `tokens_per_sample` tokens; the batches are cut by tokens.
@@ -54,6 +58,7 @@ class TransformerRecipe:
     shift: float
     defaults: Settings
     dtype: torch.dtype
+    joint: bool = False
 
     def prepare(self, options: RunOptions) -> Run:
         plan = self.plan.under(options)
@@ -63,13 +68,13 @@ class TransformerRecipe:
         shards.require_models(model)
         self._check_fit(shards)
         batches, validation = self._batches(shards, plan, options.seed)
-        objective = FlowMatching(
+        objective = (JointFlowMatching if self.joint else FlowMatching)(
             times=self.times,
             caption_dropout=self.caption_dropout,
             empty_caption=shards.empty_caption,
             patch_size=self.transformer.patch_size,
         )
-        state = plan.state(self._network(options), options)
+        state = plan.state(self._network(options, model), options)
         seeds = Seeds(options.seed)
         return Run(
             config=plan.fit_config(options),
@@ -96,20 +101,35 @@ class TransformerRecipe:
     def _batches(self, shards: LatentShards, plan: Plan, seed: int) -> tuple[LatentBatches, list[LatentBatch]]:
         """Training batches, and validation batches that are the same for every run."""
         budget, patch_size = plan.batch * self.tokens_per_sample, self.transformer.patch_size
-        batches = LatentBatches(shards, token_budget=budget, seed=seed, patch_size=patch_size, weights=self.captions)
-        held_out = LatentBatches(
-            shards, token_budget=budget, seed=0, patch_size=patch_size, split="val", weights=self.captions
+        of = partial(
+            LatentBatches,
+            shards,
+            token_budget=budget,
+            patch_size=patch_size,
+            weights=self.captions,
+            texts=self.joint,
         )
-        return batches, list(islice(held_out.epoch(), self.validation_batches))
+        return of(seed=seed), list(islice(of(seed=0, split="val").epoch(), self.validation_batches))
 
-    def _network(self, options: RunOptions) -> SingleStreamTransformer:
+    def _network(self, options: RunOptions, model: Path) -> SingleStreamTransformer:
         network = SingleStreamTransformer(self.transformer)
         init_weights(network, Seeds(options.seed).generator("weights"))
+        if options.start is not None:
+            network.load_state_dict(self._start(options.start).state_dict())
+        if self.joint:
+            network.add_module(TOWER, load_text_tower(model, torch.float32).requires_grad_(True))
         if options.recompute:
             recompute_activations(network.blocks)
         if options.compile:
             compile_blocks(network.blocks)
         return network
+
+    def _start(self, name: str) -> SingleStreamTransformer:
+        folder = find_model(name) / "transformer"
+        start = load_transformer(folder, torch.float32)
+        if start.config != self.transformer:
+            raise InputError(f"{folder} is a transformer of another shape than this recipe's; start from one like it")
+        return start
 
     def _flops(self, batch: LatentBatch) -> float:
         height, width = batch.latents.shape[-2:]
@@ -127,7 +147,7 @@ class TransformerRecipe:
         @torch.no_grad()
         def sample(state: TrainState) -> Tensor:
             with state.averaged() as network:
-                refiner = CaptionRefiner(text, network, max_tokens=512)
+                refiner = CaptionRefiner(network.tower if self.joint else text, network, max_tokens=512)
                 condition = refiner.condition(self.prompts, [""] * len(self.prompts))
                 return autoencoder.decode(euler(guidance.bind(network, condition), noise, sigmas)).cpu()
 
@@ -135,5 +155,10 @@ class TransformerRecipe:
 
     def _export(self, state: TrainState, model: Path, folder: Path) -> None:
         copy_towers(model, folder)
-        write_transformer(folder, self.transformer, state.averaged_weights(), self.dtype)
+        weights = state.averaged_weights()
+        tower = {name: weights.pop(name) for name in list(weights) if name.startswith(f"{TOWER}.")}
+        if tower:
+            config = TextConfig.from_json(read_json(model / "text_encoder" / "config.json"))
+            write_text_encoder(folder, config, {n.removeprefix(f"{TOWER}."): w for n, w in tower.items()}, self.dtype)
+        write_transformer(folder, self.transformer, weights, self.dtype)
         write_pipeline(folder, self.shift, self.defaults)

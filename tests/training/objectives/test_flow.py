@@ -1,5 +1,7 @@
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from typing import ClassVar
 
 import pytest
 import torch
@@ -10,7 +12,7 @@ from mezzotint.flow.times import LogitNormal, Uniform
 from mezzotint.models.single_stream import MINI, SingleStreamTransformer, init_weights
 from mezzotint.runtime.seeds import Seeds
 from mezzotint.training.learning_rate import constant
-from mezzotint.training.objectives.flow import FlowMatching
+from mezzotint.training.objectives.flow import FlowMatching, JointFlowMatching
 from mezzotint.training.optimizers import AdamW
 from mezzotint.training.state import TrainState
 
@@ -94,12 +96,58 @@ def test_draws_depend_on_seed_step_and_purpose_only():
         assert not torch.equal(t, t_other)
 
 
+class Recording(FlowMatching):
+    """Keeps which captions were dropped."""
+
+    dropped: ClassVar[list[bool]] = []
+
+    def captions(self, state: TrainState, batch: LatentBatch, dropped: Sequence[bool]) -> list[Tensor]:
+        self.dropped.extend(dropped)
+        return super().captions(state, batch, dropped)
+
+
 def test_captions_are_dropped_at_the_rate():
-    captions = [torch.ones(3, 8)] * 4000
-    kept = OBJECTIVE.drop_captions(captions, torch.Generator().manual_seed(0))
-    dropped = sum(caption is OBJECTIVE.empty_caption for caption in kept)
-    assert dropped == pytest.approx(400, abs=80)  # four standard deviations
-    assert len(kept) == 4000
+    state, one = train_state(transformer()), batch(40)
+    objective = Recording(**vars(OBJECTIVE))
+    for _ in range(25):
+        objective.step(state, one, Seeds(0))
+        state.step += 1
+    assert len(objective.dropped) == 1000
+    assert sum(objective.dropped) == pytest.approx(100, abs=40)  # four standard deviations
+
+
+def test_a_dropped_caption_is_the_empty_one():
+    one = batch(2)
+    first, second = OBJECTIVE.captions(train_state(transformer()), one, [True, False])
+    assert first is OBJECTIVE.empty_caption
+    assert second is one.captions[1]
+
+
+class Tower(nn.Module):
+    """Features of a text: one trained row for each letter."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.rows = nn.Parameter(torch.randn(128, 8, generator=torch.Generator().manual_seed(2)))
+
+    def read(self, texts: Sequence[str]) -> list[Tensor]:
+        return [self.rows[list(f"<{text}>".encode())] for text in texts]
+
+
+def test_a_tower_learns_along_from_the_texts_that_are_not_dropped():
+    module = transformer()
+    module.add_module("tower", Tower())
+    state = train_state(module)
+    one = replace(batch(2), texts=["ab", "cd"])
+    objective = JointFlowMatching(**vars(OBJECTIVE) | {"caption_dropout": 0.0})
+    before = module.tower.rows.detach().clone()
+    for _ in range(3):  # the output layer starts as zero: the first gradients end there
+        objective.step(state, one, Seeds(0))
+    moved = (module.tower.rows.detach() - before).abs().sum(1) > 0
+    assert sorted(map(chr, moved.nonzero().flatten().tolist())) == sorted("<>abcd")
+    empty, whole = objective.captions(state, one, [True, False])
+    assert torch.equal(empty, module.tower.rows[list(b"<>")])
+    assert torch.equal(whole, module.tower.rows[list(b"<cd>")])
 
 
 def test_validation_is_the_averaged_weights_on_fixed_draws():

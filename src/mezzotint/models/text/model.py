@@ -35,7 +35,11 @@ class TextTower(nn.Module):
 
     @torch.no_grad()
     def encode(self, prompts: Sequence[str], max_tokens: int = 512) -> list[Float[Tensor, "n d"]]:
-        """Features of each prompt's tokens, the chat template's included; what exceeds `max_tokens` is cut off.
+        """Features of each prompt's tokens, the chat template's included; what exceeds `max_tokens` is cut off."""
+        return self.read(prompts, max_tokens)
+
+    def read(self, prompts: Sequence[str], max_tokens: int = 512) -> list[Float[Tensor, "n d"]]:
+        """What `encode` gives, with gradients.
 
         Rows are padded on the right and attention is causal, so no token sees padding: a prompt's features do not
         depend on what else is in the batch.

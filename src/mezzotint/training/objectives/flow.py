@@ -30,8 +30,8 @@ class FlowMatching:
 
     def step(self, state: TrainState, batch: LatentBatch, rng: Seeds) -> Metrics:
         noise, t = self.draw(batch, rng, "train", state.step)
-        captions = self.drop_captions(batch.captions, rng.generator("caption dropout", state.step))
-        loss = self.loss(state, batch.latents, captions, noise, t)
+        dropped = torch.rand(len(batch), generator=rng.generator("caption dropout", state.step)) < self.caption_dropout
+        loss = self.loss(state, batch.latents, self.captions(state, batch, dropped.tolist()), noise, t)
         norm = state.backward_and_update(loss)
         return {"loss": loss.detach(), "gradient_norm": norm}
 
@@ -59,13 +59,9 @@ class FlowMatching:
         noise = rng.normal(batch.latents.shape, f"{purpose} noise", step)
         return noise, self.times.sample(count, tokens, rng.generator(f"{purpose} time", step))
 
-    def drop_captions(
-        self, captions: Sequence[Float[Tensor, "n d"]], generator: torch.Generator
-    ) -> list[Float[Tensor, "n d"]]:
-        dropped = torch.rand(len(captions), generator=generator) < self.caption_dropout
-        return [
-            self.empty_caption if drop else caption for drop, caption in zip(dropped.tolist(), captions, strict=True)
-        ]
+    def captions(self, state: TrainState, batch: LatentBatch, dropped: Sequence[bool]) -> list[Float[Tensor, "n d"]]:
+        """The features that the network is to see: those of the batch, the empty prompt's where one is dropped."""
+        return [self.empty_caption if drop else caption for drop, caption in zip(dropped, batch.captions, strict=True)]
 
     @torch.no_grad()
     def validate(self, state: TrainState, batches: Sequence[LatentBatch], rng: Seeds) -> Metrics:
@@ -74,6 +70,16 @@ class FlowMatching:
         with state.averaged():
             for index, batch in enumerate(batches):
                 noise, t = self.draw(batch, rng, "validation", index)
-                total += len(batch) * self.loss(state, batch.latents, batch.captions, noise, t).item()
+                captions = self.captions(state, batch, [False] * len(batch))
+                total += len(batch) * self.loss(state, batch.latents, captions, noise, t).item()
                 count += len(batch)
         return {"validation_loss": total / count}
+
+
+@dataclass(frozen=True, kw_only=True)
+class JointFlowMatching(FlowMatching):
+    """Flow matching that also teaches the text tower, which the module holds as `tower`: it reads the batch's texts."""
+
+    def captions(self, state: TrainState, batch: LatentBatch, dropped: Sequence[bool]) -> list[Float[Tensor, "n d"]]:
+        texts = ["" if drop else text for drop, text in zip(dropped, batch.texts, strict=True)]
+        return state.module.tower.read(texts)
