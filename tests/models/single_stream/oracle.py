@@ -33,7 +33,7 @@ def random_oracle(config: SingleStreamConfig, seed: int = 0) -> ZImageTransforme
     with torch.no_grad():
         for name, parameter in oracle.named_parameters():
             draw = torch.randn(parameter.shape, generator=generator)
-            if "norm" in name or name == "cap_embedder.0.weight":
+            if "norm" in name or name in ("cap_embedder.0.weight", "siglip_embedder.0.weight"):
                 parameter.copy_(1.0 + 0.3 * draw)
             elif parameter.ndim == 1:
                 parameter.copy_(0.3 * draw)

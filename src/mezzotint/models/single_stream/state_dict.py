@@ -60,23 +60,31 @@ def _fusion(config: SingleStreamConfig) -> Fusion:
         "modulation.weight": [Part(f"{block}.adaLN_modulation.0.weight", (4 * dim, time)) for block in modulated],
         "modulation.bias": [Part(f"{block}.adaLN_modulation.0.bias", (4 * dim,)) for block in modulated],
     }
-    for ours, published, fan_out, fan_in in (
+    layers = [
         ("patch_embedding", f"all_x_embedder.{key}", dim, patch),
         ("caption_embedding", "cap_embedder.1", dim, config.cap_feat_dim),
         ("time_embedding.hidden", "t_embedder.mlp.0", TIME_HIDDEN, 2 * FREQUENCIES),
         ("time_embedding.out", "t_embedder.mlp.2", time, TIME_HIDDEN),
         ("final_modulation", f"all_final_layer.{key}.adaLN_modulation.1", dim, time),
         ("final_layer", f"all_final_layer.{key}.linear", patch, dim),
-    ):
+    ]
+    unmodulated = [f"context_refiner.{i}" for i in range(config.n_refiner_layers)]
+    blocks = {block: block for block in [*modulated, *unmodulated]}
+    if config.siglip_feat_dim is not None:
+        layout["vision_pad"] = [Part("siglip_pad_token", (1, dim), "token")]
+        layout["vision_norm.weight"] = [Part("siglip_embedder.0.weight", (config.siglip_feat_dim,))]
+        layers.append(("vision_embedding", "siglip_embedder.1", dim, config.siglip_feat_dim))
+        blocks |= {f"vision_refiner.{i}": f"siglip_refiner.{i}" for i in range(config.n_refiner_layers)}
+    for ours, published, fan_out, fan_in in layers:
         layout[f"{ours}.weight"] = [Part(f"{published}.weight", (fan_out, fan_in))]
         layout[f"{ours}.bias"] = [Part(f"{published}.bias", (fan_out,))]
-    for block in [*modulated, *(f"context_refiner.{i}" for i in range(config.n_refiner_layers))]:
-        layout |= {f"{block}.{name}": parts for name, parts in _block(block, config)}
+    for ours, published in blocks.items():
+        layout |= {f"{ours}.{name}": parts for name, parts in _block(published, config)}
     return Fusion(layout, config.head_dim)
 
 
 def _block(block: str, config: SingleStreamConfig) -> Iterator[tuple[str, list[Part]]]:
-    """The tensors of one block, named from the block on."""
+    """The tensors of one block, ours named from the block on."""
     dim, head, hidden = config.dim, config.head_dim, config.hidden_dim
     yield (
         "attention.qkv.weight",
