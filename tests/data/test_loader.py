@@ -63,6 +63,14 @@ def test_an_epoch_has_every_sample_once(shards: LatentShards, budget: int, seed:
     assert sorted(seen, key=int) == [str(number) for number in range(TRAIN)]
 
 
+def test_texts_come_along_when_asked_for(shards: LatentShards) -> None:
+    for batch in batches_of(shards, texts=True).epoch():
+        assert [len(caption) for caption in batch.captions] == [len(text) + 1 for text in batch.texts]
+        for id, text in zip(batch.ids, batch.texts, strict=True):
+            assert len(text) in {int(id) % n for n in (20, 91, 40)}
+    assert batches_of(shards).at(0).texts == []
+
+
 @given(budget=BUDGETS, seed=SEEDS)
 def test_the_budget_holds_and_is_used(shards: LatentShards, budget: int, seed: int) -> None:
     epoch = list(batches_of(shards, budget, seed).epoch())

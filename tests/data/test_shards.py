@@ -83,6 +83,7 @@ def test_what_is_written_is_read(written: list[list[Sample]]) -> None:
                 assert (table.kinds[table.kind[k]], table.languages[table.language[k]]) == caption[:2]
                 assert table.tokens[k] == len(features(caption.text))
                 assert torch.equal(shards.features(index, k), features(caption.text).half())
+                assert shards.caption_texts[k].as_py() == caption.text
         assert torch.equal(shards.empty_caption, EMPTY)
         shards.verify()
 

@@ -249,7 +249,7 @@ class Pipeline:
             max_tokens=max_sequence_length,
             inputs=inputs,
         )
-        task = self.model.task(request)
+        task = self.task(request)
         noise = draw_noise(task.noise_shape, request.jobs, generator, latents)
         on_step = ignore if callback_on_step_end is None else self._calling(callback_on_step_end, task.sigmas)
         batches = [made for _, made in self._batches(task, request, noise, on_step)]
@@ -258,20 +258,16 @@ class Pipeline:
             return Result(torch.cat(batches), seeds)
         return Result(pixels.convert(torch.cat([self.decode(made) for made in batches]), output_type), seeds)
 
-    def check(self, request: Request) -> None:
-        """
+    def task(self, request: Request) -> Task:
+        """What the request is for this model: its pictures are encoded, its batches can be run.
+
         Raises:
             InputError: This model cannot make the request's size, take one of its prompts whole, or use its pictures.
         """
-        self.model.check(request)
+        return self.model.task(request)
 
-    def sample(self, request: Request, on_step: OnStep = ignore) -> Iterator[tuple[list[Job], Latents]]:
-        """The latents of a request, batch by batch in its order, each with its jobs; their noise is their seeds'.
-
-        Raises:
-            InputError: As `check` does, before the first batch.
-        """
-        task = self.model.task(request)
+    def sample(self, request: Request, task: Task, on_step: OnStep = ignore) -> Iterator[tuple[list[Job], Latents]]:
+        """The latents of a request, batch by batch in its order, each with its jobs; their noise is their seeds'."""
         return self._batches(task, request, seeded_noise(task.noise_shape), on_step)
 
     def batch_size(self, request: Request) -> int:
@@ -289,7 +285,7 @@ class Pipeline:
 
     def parameters(self, request: Request, job: Job) -> PictureParameters:
         """How a picture of a request is made, for its file."""
-        settings = request.settings
+        settings, inputs = request.settings, request.inputs
         return PictureParameters(
             prompt=request.prompts[job.prompt],
             negative_prompt=request.negatives[job.prompt],
@@ -302,6 +298,9 @@ class Pipeline:
             model=self.name,
             model_digest=self.digest,
             version=mezzotint.__version__,
+            strength=inputs.strength,
+            control_scale=None if inputs.control is None else inputs.control_scale,
+            **inputs.digests(),
         )
 
     def _batches(
