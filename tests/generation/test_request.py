@@ -1,3 +1,4 @@
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -20,6 +21,14 @@ def test_every_prompt_starts_again_at_the_seed() -> None:
 
 def test_given_noise_has_no_seeds() -> None:
     assert [job.seed for job in request(seed=None).jobs] == [None] * 4
+
+
+def test_what_no_guidance_is_depends_on_how_the_model_counts_it() -> None:
+    def guided(guidance: float, unguided: float) -> bool:
+        return request(settings=replace(SETTINGS, guidance=guidance, unguided=unguided)).guided
+
+    assert [guided(g, 0.0) for g in (0.0, 0.5, 1.0)] == [False, True, True]
+    assert [guided(w, 1.0) for w in (0.0, 1.0, 1.5)] == [False, False, True]
 
 
 @pytest.mark.parametrize(
@@ -45,6 +54,8 @@ def test_prompts_and_negatives() -> None:
     assert as_prompts("a") == ("a",)
     assert as_prompts(["a", "b"]) == ("a", "b")
     assert as_negatives(None, 2) == ("", "")
+    assert as_negatives(None, 2, default=" ") == (" ", " ")
+    assert as_negatives("", 2, default=" ") == ("", "")
     assert as_negatives("x", 2) == ("x", "x")
     assert as_negatives(["x", "y"], 2) == ("x", "y")
     with pytest.raises(InputError, match="a prompt is a text, not 3"):

@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mezzotint.errors import FileFormatError, MissingFileError
-from mezzotint.generation.settings import BASE, TURBO, Settings, read_defaults
+from mezzotint.generation.settings import BASE, QWEN_IMAGE, TURBO, Settings, read_defaults
 
 
 def model(folder: Path, shift: float, own: object = None) -> Path:
@@ -26,6 +26,16 @@ def test_the_releases_are_known_by_their_shift(tmp_path: Path) -> None:
     assert read_defaults(model(tmp_path / "turbo", 3.0)) == TURBO
     assert read_defaults(model(tmp_path / "base", 6.0)) == BASE
     assert (TURBO.steps, TURBO.guidance, BASE.steps, BASE.guidance) == (8, 0.0, 28, 4.0)
+
+
+@pytest.mark.parametrize("kind", ["QwenImagePipeline", "QwenImageEditPipeline", "QwenImageEditPlusPipeline"])
+def test_qwen_image_is_known_by_its_pipeline(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "model_index.json").write_text(json.dumps({"_class_name": kind}))
+    assert read_defaults(model(tmp_path, 1.0)) == QWEN_IMAGE
+    assert (QWEN_IMAGE.steps, QWEN_IMAGE.guidance, QWEN_IMAGE.unguided, QWEN_IMAGE.negative) == (50, 4.0, 1.0, " ")
+    (tmp_path / "mezzotint.json").write_text(json.dumps({"steps": 8, "guidance": 1, "width": 64, "height": 48}))
+    own = Settings(steps=8, guidance=1.0, width=64, height=48, unguided=1.0, negative=" ")
+    assert read_defaults(tmp_path) == own
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Make pictures from prompts. Each one's path goes to stdout, progress to stderr.
+"""Make pictures from prompts, or from a prompt and a picture. Each one's path goes to stdout, progress to stderr.
 
 One prompt makes `SLUG-SEED.png` in the folder --out, or the file --out when that ends in .png; several prompts, or
 those of a file, make 0000.png, 0001.png, … in their order (0000-00.png, … with --count). Every prompt starts again at
@@ -22,8 +22,10 @@ from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.sources import find_sources
 
 if TYPE_CHECKING:
+    from mezzotint.generation.inputs import Inputs
     from mezzotint.generation.pipeline import Pipeline
     from mezzotint.generation.request import Request
+    from mezzotint.generation.task import Task
 
 Number = Annotated[int | None, tyro.conf.arg(metavar="N")]
 File = Annotated[Path | None, tyro.conf.arg(metavar="FILE")]
@@ -51,6 +53,10 @@ class Options:
         default_factory=list
     )
     """A LoRA and how strongly it acts, 1 when left out; can be given several times."""
+    image: File = None
+    """A picture to begin with (PNG, WebP or JPEG); it says the size too where --size does not."""
+    strength: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    """How much of --image goes under in noise: above 0, at most 1; 0.6 by default."""
     out: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("out")
     """A folder, or for one prompt a .png file."""
     seed: Number = None
@@ -58,8 +64,9 @@ class Options:
     steps: Number = None
     """Network evaluations; by default what the model was made for."""
     guidance: Annotated[float | None, tyro.conf.arg(metavar="G")] = None
-    """How far beyond the prompt's own direction to go; 0 is none. By default the model's."""
-    negative: Annotated[str, tyro.conf.arg(metavar="TEXT")] = ""
+    """How far beyond the prompt's own direction to go; none is 0 for Z-Image, 1 for Qwen-Image. By default the
+    model's."""
+    negative: Annotated[str | None, tyro.conf.arg(metavar="TEXT")] = None
     """What to go away from; it acts only with guidance."""
     size: Annotated[str | None, tyro.conf.arg(metavar="WxH")] = None
     """Width and height in pixels, multiples of 16; by default the model's."""
@@ -78,15 +85,22 @@ class Options:
 
 
 def run(options: Options) -> None:
+    paint(options, mask=None)
+
+
+def paint(options: Options, mask: Path | None) -> None:
+    """Make the pictures; with a mask, only a part of --image anew."""
     # What can be refused without the networks, which take seconds to import and load, comes first.
     prompts = _prompts(options)
     width, height = parse_size(options.size)
     loras = [parse_lora(text) for text in options.lora]
     sources = find_sources(options.model, base=options.base, vae=options.vae, text_encoder=options.text_encoder)
-    settings = read_defaults(sources.folder).override(
-        steps=options.steps, guidance=options.guidance, width=width, height=height
-    )
-    request = _request(options, prompts, settings)
+    inputs = _inputs(options, mask)
+    defaults = read_defaults(sources.folder)
+    if inputs.images:
+        defaults = defaults.sized_like(*inputs.images[0].size)
+    settings = defaults.override(steps=options.steps, guidance=options.guidance, width=width, height=height)
+    request = _request(options, prompts, settings, inputs)
     numbered = options.prompts is not None or len(prompts) > 1
     paths = PicturePaths.plan(options.out, prompts, numbered=numbered, count=options.count)
 
@@ -94,10 +108,10 @@ def run(options: Options) -> None:
 
     pipe = Pipeline.from_pretrained(sources, options.device, options.dtype, compile=options.compile)
     pipe.load_lora(loras)
-    pipe.check(request)
+    task = pipe.task(request)
     for note in _notes(options, request):
         print(note, file=sys.stderr)
-    _make(pipe, request, paths, options.json)
+    _make(pipe, request, task, paths, options.json)
 
 
 def _prompts(options: Options) -> tuple[str, ...]:
@@ -150,16 +164,34 @@ def parse_size(size: str | None) -> tuple[int | None, int | None]:
     return int(width), int(height)
 
 
-def _request(options: Options, prompts: tuple[str, ...], settings: Settings) -> "Request":
+def _inputs(options: Options, mask: Path | None) -> "Inputs":
+    """
+    Raises:
+        InputError: They do not go together.
+        MissingFileError, FileFormatError: One is missing or no picture.
+    """
+    from mezzotint.data.pictures import read_picture
+    from mezzotint.generation.inputs import Inputs, as_images, as_rgb
+
+    image = None if options.image is None else read_picture(options.image)
+    return Inputs(
+        images=as_images(image, "the image"),
+        mask=None if mask is None else as_rgb(read_picture(mask), "the mask"),
+        strength=options.strength,
+    )
+
+
+def _request(options: Options, prompts: tuple[str, ...], settings: Settings, inputs: "Inputs") -> "Request":
     from mezzotint.generation.request import Request, as_negatives, random_seed
 
     return Request(
         prompts=prompts,
-        negatives=as_negatives(options.negative, len(prompts)),
+        negatives=as_negatives(options.negative, len(prompts), settings.negative),
         seed=random_seed() if options.seed is None else options.seed,
         count=options.count,
         settings=settings,
         sampler=options.sampler,
+        inputs=inputs,
     )
 
 
@@ -170,14 +202,14 @@ def _notes(options: Options, request: "Request") -> Iterator[str]:
         yield "note: without guidance the negative prompt does nothing; give --guidance"
 
 
-def _make(pipe: "Pipeline", request: "Request", paths: PicturePaths, as_json: bool) -> None:
+def _make(pipe: "Pipeline", request: "Request", task: "Task", paths: PicturePaths, as_json: bool) -> None:
     """Sample, decode and write batch by batch, so that an interruption keeps what is finished."""
     from mezzotint.generation.picture_files import write_picture
     from mezzotint.generation.pixels import to_pil
     from mezzotint.runtime.progress import progress
 
-    with progress("sampling", len(request.jobs) * request.settings.steps) as advance:
-        for jobs, latents in pipe.sample(request, lambda step, x: advance(len(x))):
+    with progress("sampling", len(request.jobs) * (len(task.sigmas) - 1)) as advance:
+        for jobs, latents in pipe.sample(request, task, lambda step, x: advance(len(x))):
             for job, picture in zip(jobs, to_pil(pipe.decode(latents)), strict=True):
                 path, parameters = paths.of(job), pipe.parameters(request, job)
                 write_picture(path, picture, parameters)

@@ -60,7 +60,8 @@ class Request:
         if self.settings.steps < 1:
             raise InputError(f"steps is {self.settings.steps}; it must be 1 or more")
         if not 0 <= self.settings.guidance < float("inf"):
-            raise InputError(f"guidance is {self.settings.guidance}; it must be 0 (none) or more")
+            none = f"{self.settings.unguided:g} is none"
+            raise InputError(f"guidance is {self.settings.guidance}; it must be 0 or more ({none})")
         if self.sampler not in SAMPLERS:
             raise InputError(f"there is no sampler {self.sampler!r}: samplers are {', '.join(SAMPLERS)}")
         if self.seed is not None and not 0 <= self.seed < SEEDS - self.count:
@@ -68,7 +69,7 @@ class Request:
 
     @property
     def guided(self) -> bool:
-        return self.settings.guidance > 0
+        return self.settings.guidance > self.settings.unguided
 
     @property
     def jobs(self) -> list[Job]:
@@ -93,10 +94,10 @@ def as_prompts(prompt: str | Sequence[str]) -> tuple[str, ...]:
     return prompts
 
 
-def as_negatives(negative: str | Sequence[str] | None, count: int) -> tuple[str, ...]:
-    """A negative prompt for each of `count` prompts: the same for all, one each, or the empty one."""
+def as_negatives(negative: str | Sequence[str] | None, count: int, default: str = "") -> tuple[str, ...]:
+    """A negative prompt for each of `count` prompts: the same for all, one each, or the default."""
     if negative is None or isinstance(negative, str):
-        return (negative or "",) * count
+        return (default if negative is None else negative,) * count
     return as_prompts(negative)
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mezzotint.errors import FileFormatError
-from mezzotint.models.bundle import read_json
+from mezzotint.models.bundle import INDEX, read_json
 
 FILE = "mezzotint.json"
 SIDE = 16  # a picture's sides are multiples of this in every published model
@@ -15,18 +15,28 @@ TURBO_SHIFT = 3.0  # the scheduler's shift by which the distilled release is kno
 
 @dataclass(frozen=True, kw_only=True)
 class Settings:
-    """Steps, guidance (the strength g of `flow.guidance`, 0 is none), and the picture's size in pixels."""
+    """Steps, guidance, and the picture's size in pixels.
+
+    Attributes:
+        guidance: Its strength, as the model's pipeline counts it.
+        unguided: The strength that is none: 0 for the g of `flow.guidance`, which Z-Image's pipelines take, 1 for the
+            w of `TrueGuidance`, which Qwen-Image's take.
+        negative: The negative prompt, where a caller gives none.
+    """
 
     steps: int
     guidance: float
     width: int
     height: int
+    unguided: float = 0.0
+    negative: str = ""
 
     def override(
         self, *, steps: int | None, guidance: float | None, width: int | None, height: int | None
     ) -> "Settings":
         """The same with what a caller chose."""
-        return Settings(
+        return replace(
+            self,
             steps=self.steps if steps is None else steps,
             guidance=self.guidance if guidance is None else guidance,
             width=self.width if width is None else width,
@@ -40,26 +50,37 @@ class Settings:
 
 TURBO = Settings(steps=8, guidance=0.0, width=1024, height=1024)
 BASE = Settings(steps=28, guidance=4.0, width=1024, height=1024)
+QWEN_IMAGE = Settings(steps=50, guidance=4.0, width=1024, height=1024, unguided=1.0, negative=" ")
+QWEN_IMAGE_PIPELINE = "QwenImage"  # how the names of its pipelines begin
 
 
 def read_defaults(model: Path) -> Settings:
-    """What `mezzotint.json` in a model folder says; without one, what its scheduler's shift says about the release.
+    """What `mezzotint.json` in a model folder says; without one, what the release has.
+
+    A release of Z-Image is known by its scheduler's shift.
 
     Raises:
         MissingFileError: There is neither.
         FileFormatError: The file is broken, or a value is missing or impossible.
     """
-    path = model / FILE
+    path, index = model / FILE, model / INDEX
+    kind = str(read_json(index).get("_class_name")) if index.is_file() else ""
+    is_qwen_image = kind.startswith(QWEN_IMAGE_PIPELINE)
     if not path.is_file():
-        scheduler = read_json(model / "scheduler" / "scheduler_config.json")
-        return TURBO if scheduler.get("shift") == TURBO_SHIFT else BASE
+        return QWEN_IMAGE if is_qwen_image else _z_image(model)
     content = read_json(path)
-    return Settings(
+    return replace(
+        QWEN_IMAGE if is_qwen_image else BASE,
         steps=_count(path, content, "steps"),
         guidance=_guidance(path, content),
         width=_count(path, content, "width"),
         height=_count(path, content, "height"),
     )
+
+
+def _z_image(model: Path) -> Settings:
+    scheduler = read_json(model / "scheduler" / "scheduler_config.json")
+    return TURBO if scheduler.get("shift") == TURBO_SHIFT else BASE
 
 
 def _count(path: Path, content: Mapping[str, Any], name: str) -> int:
