@@ -6,7 +6,7 @@ Two conventions are in use. Ours, and Z-Image's: v = v_pos + g·(v_pos − v_neg
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Generic, TypeVar
+from typing import Generic, Protocol, TypeVar, runtime_checkable
 
 import torch
 from einops import rearrange, reduce
@@ -28,6 +28,15 @@ class Condition(Generic[C]):
 
     positive: C
     both: C | None = None
+
+
+@runtime_checkable
+class Guidance(Protocol):
+    """How a network's answers with and without the captions become one velocity."""
+
+    def bind(self, network: Network[C], condition: Condition[C]) -> Denoiser:
+        """The denoiser of a batch."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,6 +7,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mezzotint.errors import InputError
+from mezzotint.flow.guidance import ClassifierFree
 from mezzotint.generation import image_to_image, inpainting
 from mezzotint.generation.conditioning import CaptionRefiner
 from mezzotint.generation.image_to_image import ImageToImage
@@ -53,7 +54,8 @@ class ZImage:
         task = TextToImage(
             request=request,
             network=self.transformer,
-            refiner=CaptionRefiner(self.text, self.transformer, self._max_tokens(request)),
+            guidance=ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation),
+            captions=CaptionRefiner(self.text, self.transformer, self._max_tokens(request)),
             sigmas=self.schedule(settings.steps, self.tokens(settings)),
             noise_shape=self._latent_shape(settings),
         )
