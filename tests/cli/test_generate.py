@@ -12,10 +12,12 @@ import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
+from tests.generation.pictures import photograph
 
 import mezzotint
 from mezzotint.cli.main import main
-from mezzotint.generation.picture_files import read_parameters
+from mezzotint.generation.inputs import Inputs
+from mezzotint.generation.picture_files import read_parameters, read_texts
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.models import bundle
 
@@ -45,6 +47,7 @@ class TestPictures:
             "model": "tiny",
             "model_digest": bundle.digest(model),
             "version": mezzotint.__version__,
+            **dict.fromkeys(("image", "mask", "control_image", "strength", "control_scale")),
         }
         (expected,) = Pipeline.from_pretrained(model, "cpu", "float32")("a red disc", seed=3).images
         with Image.open(path) as picture:
@@ -94,6 +97,30 @@ class TestPictures:
         assert capsys.readouterr().err == "note: without guidance the negative prompt does nothing; give --guidance\n"
 
 
+class TestImageToImage:
+    def test_the_image_says_the_size(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        photograph(70, 50).save(tmp_path / "photo.png")
+        path = tmp_path / "x.png"
+        options = ["--image", str(tmp_path / "photo.png"), "--strength", "0.5", "--seed", "3", "--out", str(path)]
+        assert generate(model, "a red disc", *options) == 0
+        pipe = Pipeline.from_pretrained(model, "cpu", "float32")
+        (expected,) = pipe("a red disc", image=photograph(70, 50), strength=0.5, seed=3).images
+        with Image.open(path) as picture:
+            assert picture.size == (64, 48)
+            assert picture.tobytes() == expected.tobytes()
+        stored = read_parameters(path)
+        assert stored is not None
+        assert (stored.strength, stored.image) == (0.5, Inputs(images=(photograph(70, 50),)).digests()["image"])
+        assert "Denoising strength: 0.5" in read_texts(path)["parameters"]
+
+    def test_another_size(self, model: Path, tmp_path: Path) -> None:
+        photograph(64, 48).save(tmp_path / "photo.jpg")
+        options = ["--image", str(tmp_path / "photo.jpg"), "--size", "32x32", "--out", str(tmp_path / "x.png")]
+        assert generate(model, "a red disc", *options) == 0
+        with Image.open(tmp_path / "x.png") as picture:
+            assert picture.size == (32, 32)
+
+
 class TestBadInput:
     """One line on stderr, exit code 2, nothing on stdout, no picture."""
 
@@ -138,6 +165,10 @@ class TestBadInput:
             (["a", "--lora", "/dev/null:strong"], "the weight of LoRA /dev/null is 'strong'"),
             (["a", "--lora", "/dev/null:nan"], "the weight of LoRA /dev/null is 'nan'"),
             (["a", "--vae", "absent.gguf"], "absent.gguf"),
+            (["a", "--image", "absent.png"], "picture absent.png is missing"),
+            (["a", "--image", "/"], "picture / cannot be read: Is a directory"),
+            (["a", "--image", "/dev/null"], "picture /dev/null cannot be decoded"),
+            (["a", "--strength", "0.5"], "there is strength but no image that it is for"),
             (["a", "b", "--out", "x.png"], "several prompts need a folder"),
             (["a", "--prompts", "absent.txt"], "not both"),
             (["--prompts", "absent.txt"], "prompt file absent.txt is missing"),

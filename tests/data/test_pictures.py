@@ -15,6 +15,7 @@ from mezzotint.data.pictures import (
     contrasting_colours,
     decode,
     place,
+    read_picture,
     shrink,
     to_tensor,
 )
@@ -50,6 +51,18 @@ def test_transparency_decides_the_mode(tmp_path: Path) -> None:
     assert palette.mode == "P"
     assert decode(with_bytes(encoded(palette)), tmp_path).mode == "RGBA"
     assert decode(with_bytes(encoded(Image.new("L", (4, 4)))), tmp_path).mode == "RGB"
+
+
+def test_a_picture_file(tmp_path: Path) -> None:
+    Image.new("RGB", (20, 10), (200, 100, 50)).save(tmp_path / "x.png")
+    assert read_picture(tmp_path / "x.png").tobytes() == Image.new("RGB", (20, 10), (200, 100, 50)).tobytes()
+    with pytest.raises(MissingFileError, match=r"absent\.png is missing"):
+        read_picture(tmp_path / "absent.png")
+    with pytest.raises(FileFormatError, match="cannot be read: Is a directory"):
+        read_picture(tmp_path)
+    (tmp_path / "text.png").write_text("no picture")
+    with pytest.raises(FileFormatError, match=r"text\.png cannot be decoded .*: give a whole PNG, WebP or JPEG"):
+        read_picture(tmp_path / "text.png")
 
 
 def test_a_photograph_is_turned_upright(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """From an encoded file to a picture of the wanted size: decoding with limits, and placing a cut-out on a background."""
 
 import io
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -62,10 +63,27 @@ def decode(record: Record, corpus: Path) -> Image.Image:
 
     Raises FileFormatError for a broken file, one that is not PNG, WebP or JPEG, or one with too many pixels.
     """
-    data = _encoded(record, corpus)
-    what = f"the picture of record {record.id!r}"
+    data = io.BytesIO(_encoded(record, corpus))
+    return _decoded(data, f"the picture of record {record.id!r}", "build the corpus again")
+
+
+def read_picture(path: Path) -> Image.Image:
+    """The picture of a file, likewise. Raises MissingFileError and FileFormatError."""
     try:
-        with Image.open(io.BytesIO(data), formats=_FORMATS) as file:
+        data = io.BytesIO(path.read_bytes())
+    except FileNotFoundError as error:
+        raise MissingFileError(f"picture {path} is missing") from error
+    except OSError as error:
+        raise FileFormatError(f"picture {path} cannot be read: {error.strerror}") from error
+    return _decoded(data, f"picture {path}", "give a whole PNG, WebP or JPEG")
+
+
+def _decoded(data: io.BytesIO, what: str, remedy: str) -> Image.Image:
+    try:
+        # Pillow warns of pictures that are larger than the limit here, which says so itself.
+        with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
+            file = Image.open(data, formats=_FORMATS)
+        with file:
             if file.width * file.height > MAX_PIXELS:
                 raise FileFormatError(f"{what} claims {file.width}x{file.height} pixels: at most {MAX_PIXELS} are read")
             picture = ImageOps.exif_transpose(file)
@@ -73,7 +91,7 @@ def decode(record: Record, corpus: Path) -> Image.Image:
     except FileFormatError:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning) as error:
-        raise FileFormatError(f"{what} cannot be decoded ({type(error).__name__}): build the corpus again") from error
+        raise FileFormatError(f"{what} cannot be decoded ({type(error).__name__}): {remedy}") from error
 
 
 def _encoded(record: Record, corpus: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Pictures that a request is given besides its prompts: to begin with, to edit, or to follow."""
 
+import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -48,6 +49,17 @@ class Inputs:
         if self.mask is not None and self.mask.size != self.images[0].size:
             mask, image = ("x".join(map(str, picture.size)) for picture in (self.mask, self.images[0]))
             raise InputError(f"the mask is {mask} and the image {image}; they must be equally large")
+
+    def digests(self) -> dict[str, str | None]:
+        """The SHA-256 of the size and pixels of what to begin with, of the mask and of what to follow."""
+        image = self.images[0] if self.images else None
+        return {"image": _digest(image), "mask": _digest(self.mask), "control_image": _digest(self.control)}
+
+
+def _digest(picture: Image.Image | None) -> str | None:
+    if picture is None:
+        return None
+    return hashlib.sha256(f"{picture.width}x{picture.height} ".encode() + picture.tobytes()).hexdigest()
 
 
 NOTHING = Inputs()

@@ -32,6 +32,8 @@ class PictureParameters:
         guidance: The g of `flow.guidance`; 0 is none. The text chunk's "CFG scale" is g + 1, as A1111 counts it.
         model, model_digest: The model's name, and the SHA-256 of its weights (`models.bundle.digest`).
         version: Of mezzotint.
+        image, mask, control_image: The SHA-256 of the pictures that it was made with (`inputs.Inputs.digests`).
+        strength, control_scale: How strongly the image was changed and the control image followed.
     """
 
     prompt: str
@@ -45,6 +47,11 @@ class PictureParameters:
     model: str
     model_digest: str
     version: str
+    image: str | None = None
+    mask: str | None = None
+    control_image: str | None = None
+    strength: float | None = None
+    control_scale: float | None = None
 
     def to_text(self) -> str:
         """A1111's form: the prompt, the negative prompt, then one line of settings."""
@@ -52,6 +59,7 @@ class PictureParameters:
             "Steps": self.steps,
             "Sampler": self.sampler.capitalize(),
             "CFG scale": f"{self.guidance + 1:g}",
+            "Denoising strength": self.strength,
             "Seed": self.seed,
             "Size": f"{self.width}x{self.height}",
             "Model hash": self.model_digest[:SHORT_DIGEST],
@@ -82,10 +90,18 @@ def _fits(name: str, value: Any) -> bool:
             return value is None or type(value) is int
         case "steps" | "width" | "height":
             return type(value) is int
+        case "image" | "mask" | "control_image":
+            return value is None or isinstance(value, str)
+        case "strength" | "control_scale":
+            return value is None or _is_finite(value)
         case "guidance":
-            return type(value) in (int, float) and math.isfinite(value)
+            return _is_finite(value)
         case _:
             return isinstance(value, str)
+
+
+def _is_finite(value: Any) -> bool:
+    return type(value) in (int, float) and math.isfinite(value)
 
 
 def write_picture(path: Path, picture: Image.Image, parameters: PictureParameters) -> None:

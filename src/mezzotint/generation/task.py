@@ -72,16 +72,9 @@ class Model(Protocol):
         """
         ...
 
-    def check(self, request: Request) -> None:
-        """
-        Raises:
-            InputError: It cannot make the size, take a prompt whole, or use the pictures that it is given.
-        """
-        ...
-
     def task(self, request: Request) -> Task:
         """
         Raises:
-            InputError: As `check` does.
+            InputError: It cannot make the size, take a prompt whole, or use the pictures that it is given.
         """
         ...

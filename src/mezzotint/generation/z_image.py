@@ -42,14 +42,8 @@ class ZImage:
         """An image to begin with says the size."""
         return self.defaults.sized_like(*inputs.images[0].size) if inputs.images else self.defaults
 
-    def check(self, request: Request) -> None:
-        self.tokens(request.settings)
-        self._max_tokens(request)
-        if len(request.inputs.images) > 1:
-            raise InputError(f"this model begins with one image, not with {len(request.inputs.images)}")
-
     def task(self, request: Request) -> Task:
-        self.check(request)
+        self._check(request)
         inputs, settings = request.inputs, request.settings
         task = TextToImage(
             request=request,
@@ -72,6 +66,10 @@ class ZImage:
             return start
         mask = mask_tensor(inputs.mask, settings.width, settings.height).to(start.posterior.mean.device)
         return Inpainting(start=start, mask=latent_mask(mask, self.autoencoder.downscale))
+
+    def _check(self, request: Request) -> None:
+        if len(request.inputs.images) > 1:
+            raise InputError(f"this model begins with one image, not with {len(request.inputs.images)}")
 
     @torch.inference_mode()
     def _posterior(self, pictures: Float[Tensor, "b 3 height width"]) -> Posterior:

@@ -1,0 +1,26 @@
+"""Paint a part of a picture anew: what is white in the mask, as the prompt says; what is black stays as it is.
+
+Its options are those of `mezzotint generate`; --strength is 1 by default, so that nothing of what was there is seen.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from mezzotint.cli import generate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Options(generate.Options):
+    """What to paint, where, and how."""
+
+    image: Annotated[Path, tyro.conf.arg(metavar="FILE")] = field()  # without it, the default is inherited
+    """The picture (PNG, WebP or JPEG); it says the size too where --size does not."""
+    mask: Annotated[Path, tyro.conf.arg(metavar="FILE")]
+    """A picture as large as --image: white is painted anew, black is kept."""
+
+
+def run(options: Options) -> None:
+    generate.paint(options, options.mask)
