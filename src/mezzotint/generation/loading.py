@@ -5,6 +5,7 @@ from pathlib import Path
 
 import torch
 
+from mezzotint.errors import FileFormatError
 from mezzotint.generation.scheduler import Schedule, schedule_from_config
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder.config import AutoencoderConfig
@@ -12,10 +13,17 @@ from mezzotint.models.autoencoder.model import Autoencoder
 from mezzotint.models.bundle import load_into, read_json
 from mezzotint.models.components import explaining, naming, open_component, read_all
 from mezzotint.models.formats import Reading
-from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer, stream_published
+from mezzotint.models.single_stream import (
+    OmniTransformer,
+    SingleStreamConfig,
+    SingleStreamTransformer,
+    stream_published,
+)
 from mezzotint.models.sources import Sources, as_sources
 from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer
 from mezzotint.models.text import from_published as text_from_published
+from mezzotint.models.vision import Preparation, VisionTower, VisionTowerConfig
+from mezzotint.models.vision import from_published as vision_from_published
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,8 +67,8 @@ def load_transformer(
 ) -> SingleStreamTransformer:
     """The S3-DiT of a `transformer/` folder or of a single file; in the dtype of its file when none is given.
 
-    Its tensors are read, fused and sent to the device one after another: another device than the CPU costs the CPU the
-    memory of the largest of them only.
+    With `siglip_feat_dim` in its configuration it is an Omni one. Its tensors are read, fused and sent to the device
+    one after another: another device than the CPU costs the CPU the memory of the largest of them only.
 
     Raises:
         MissingFileError, FileFormatError: A file is missing, broken, or something else.
@@ -69,7 +77,7 @@ def load_transformer(
     with naming(component.config_path):
         config = SingleStreamConfig.from_json(component.config)
     with torch.device("meta"):  # no memory and no time for weights that are replaced at once
-        transformer = SingleStreamTransformer(config)
+        transformer = (SingleStreamTransformer if config.siglip_feat_dim is None else OmniTransformer)(config)
     with explaining(component):
         stream = stream_published(Reading(component.tensors, dtype), config)
         load_into(transformer, {name: tensor.to(device) for name, tensor in stream}, path)
@@ -114,3 +122,27 @@ def load_text_encoder(
     with explaining(component):
         load_into(tower, read_all(text_from_published(component.tensors), dtype, device), path)
     return tower.to(device).eval().requires_grad_(False)
+
+
+def load_vision_tower(
+    path: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    variant: str | None = None,
+    *,
+    processor: Path,
+) -> VisionTower:
+    """The vision tower of a `siglip/` folder, and how `processor` says that pictures come into it; likewise."""
+    component = open_component(path, "siglip", variant)
+    with naming(component.config_path):
+        config = VisionTowerConfig.from_json(component.config)
+    settings = processor / "preprocessor_config.json"
+    with naming(settings):
+        preparation = Preparation.from_json(read_json(settings))
+        if preparation.patch_size != config.patch_size:
+            raise FileFormatError(f"patch_size is {preparation.patch_size}; the vision tower's is {config.patch_size}")
+    with torch.device("meta"):
+        tower = VisionTower(config, preparation)
+    with explaining(component):
+        load_into(tower, read_all(vision_from_published(component.tensors), dtype, device), path)
+    return tower.eval().requires_grad_(False)

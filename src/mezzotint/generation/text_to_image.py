@@ -2,19 +2,19 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Generic
 
 from jaxtyping import Float
 from torch import Tensor
 
 from mezzotint.flow.guidance import Guidance, Network
-from mezzotint.generation.conditioning import KeptCaptions
+from mezzotint.generation.conditioning import C, Kept
 from mezzotint.generation.request import Job, Request
 from mezzotint.generation.task import Run
-from mezzotint.models.captions import Captions
 
 
 @dataclass(frozen=True, kw_only=True)
-class TextToImage:
+class TextToImage(Generic[C]):
     """The whole schedule, from pure noise.
 
     Attributes:
@@ -23,9 +23,9 @@ class TextToImage:
     """
 
     request: Request
-    network: Network[Captions]
+    network: Network[C]
     guidance: Guidance
-    captions: KeptCaptions
+    captions: Kept[C]
     sigmas: Float[Tensor, "sigmas"]
     noise_shape: tuple[int, int, int]
 

@@ -14,6 +14,7 @@ from mezzotint.models.formats import open_weights
 
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"  # the rest of a model of which somebody has single files
 COMPONENTS = ("transformer", "text_encoder", "vae")
+FURTHER = ("siglip",)  # components that some folders have beside those
 FILES = (".safetensors", ".gguf")
 
 
@@ -75,7 +76,7 @@ def find_sources(
     single = Path(name) if Path(name).suffix in FILES and not Path(name).is_dir() else None
     held = [] if single is None else _components_of(single)
     folder = find_model(name if single is None else base or PUBLISHED, revision, variant)
-    components = {component: folder / component for component in COMPONENTS} | dict.fromkeys(held, Path(name))
+    components = _of_folder(folder) | dict.fromkeys(held, Path(name))
     given = {"vae": vae, "text_encoder": text_encoder}
     components |= {component: Path(path) for component, path in given.items() if path is not None}
     return Sources(folder, components, variant)
@@ -98,4 +99,9 @@ def as_sources(model: Path | Sources) -> Sources:
     """A model folder as sources, all from the folder."""
     if isinstance(model, Sources):
         return model
-    return Sources(model, {component: model / component for component in COMPONENTS})
+    return Sources(model, _of_folder(model))
+
+
+def _of_folder(folder: Path) -> dict[str, Path]:
+    further = [component for component in FURTHER if (folder / component).is_dir()]
+    return {component: folder / component for component in (*COMPONENTS, *further)}

@@ -39,19 +39,27 @@ class TextTower(nn.Module):
         return self.read(prompts, max_tokens)
 
     def read(self, prompts: Sequence[str], max_tokens: int = 512) -> list[Float[Tensor, "n d"]]:
-        """What `encode` gives, with gradients.
+        """What `encode` gives, with gradients."""
+        return self._read(self.token_ids(prompts, max_tokens))
 
-        Rows are padded on the right and attention is causal, so no token sees padding: a prompt's features do not
-        depend on what else is in the batch.
-        """
-        ids = self.token_ids(prompts, max_tokens)
-        features = self.features(self.padded(ids))
-        return [row[: len(own)] for row, own in zip(features, ids, strict=True)]
+    @torch.no_grad()
+    def encode_segments(self, segments: Sequence[str], max_tokens: int = 512) -> list[Float[Tensor, "n d"]]:
+        """What `encode` gives, of texts that bring their own part of the chat template; each is read by itself."""
+        return self._read(self.segment_ids(segments, max_tokens))
 
     def token_ids(self, prompts: Sequence[str], max_tokens: int) -> list[list[int]]:
         """Each prompt in the chat template, as tokens, at most `max_tokens`."""
-        texts = [in_chat(prompt) for prompt in prompts]
-        return [encoding.ids[:max_tokens] for encoding in self.tokenizer.encode_batch(texts)]
+        return self.segment_ids([in_chat(prompt) for prompt in prompts], max_tokens)
+
+    def segment_ids(self, segments: Sequence[str], max_tokens: int) -> list[list[int]]:
+        """Each text as tokens, at most `max_tokens`."""
+        return [encoding.ids[:max_tokens] for encoding in self.tokenizer.encode_batch(list(segments))]
+
+    def _read(self, ids: Sequence[Sequence[int]]) -> list[Float[Tensor, "_ d"]]:
+        """Rows are padded on the right and attention is causal, so no token sees padding: a text's features do not
+        depend on what else is in the batch."""
+        features = self.features(self.padded(ids))
+        return [row[: len(own)] for row, own in zip(features, ids, strict=True)]
 
     def padded(self, ids: Sequence[Sequence[int]]) -> Int[Tensor, "b n"]:
         """Rows of one length on the tower's device, filled up on the right with end-of-text."""
