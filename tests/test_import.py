@@ -1,7 +1,10 @@
 """Importing the package costs nothing: no torch until something needs it."""
 
+import re
 import subprocess
 import sys
+import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +15,16 @@ import mezzotint
 def test_no_torch_at_import(module: str) -> None:
     code = f"import sys, {module}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_generating_needs_the_core_only() -> None:
+    """Packages of the extras are hidden: `make generate` installs none of them."""
+    with Path("pyproject.toml").open("rb") as file:
+        extras = tomllib.load(file)["project"]["optional-dependencies"].values()
+    names = {re.split(r"[\[<>=~]", requirement)[0].replace("-", "_") for extra in extras for requirement in extra}
+    hidden = dict.fromkeys(names - {"mezzotint", "peft"})  # diffusers imports peft itself where there is one
+    code = f"import sys; sys.modules |= {hidden}; import mezzotint.generation.pipeline, mezzotint.cli.generate"
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_all_is_what_is_exported() -> None:

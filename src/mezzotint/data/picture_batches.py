@@ -12,7 +12,8 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from mezzotint.data.pictures import COLOURS, WHITE, Placement, decode, place, shrink, to_tensor
+from mezzotint.data.pictures import COLOURS, WHITE, Placement, place, shrink, to_tensor
+from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import Caption, Record, read_records
 from mezzotint.errors import InputError
 from mezzotint.runtime.seeds import Seeds

@@ -13,7 +13,6 @@ from jaxtyping import Float
 from PIL import Image, ImageOps
 from torch import Tensor
 
-from mezzotint.data.records import Record
 from mezzotint.errors import FileFormatError, MissingFileError
 
 MAX_PIXELS = 1 << 26  # 8192 x 8192; a file that claims more is refused before it is decoded
@@ -58,15 +57,6 @@ class Placement:
     background: Colour
 
 
-def decode(record: Record, corpus: Path) -> Image.Image:
-    """The picture of a record, upright, as "RGBA" when it has transparency and as "RGB" otherwise.
-
-    Raises FileFormatError for a broken file, one that is not PNG, WebP or JPEG, or one with too many pixels.
-    """
-    data = io.BytesIO(_encoded(record, corpus))
-    return _decoded(data, f"the picture of record {record.id!r}", "build the corpus again")
-
-
 def read_picture(path: Path) -> Image.Image:
     """The picture of a file, likewise. Raises MissingFileError and FileFormatError."""
     try:
@@ -75,10 +65,14 @@ def read_picture(path: Path) -> Image.Image:
         raise MissingFileError(f"picture {path} is missing") from error
     except OSError as error:
         raise FileFormatError(f"picture {path} cannot be read: {error.strerror}") from error
-    return _decoded(data, f"picture {path}", "give a whole PNG, WebP or JPEG")
+    return decode_bytes(data, f"picture {path}", "give a whole PNG, WebP or JPEG")
 
 
-def _decoded(data: io.BytesIO, what: str, remedy: str) -> Image.Image:
+def decode_bytes(data: io.BytesIO, what: str, remedy: str) -> Image.Image:
+    """A picture file, upright, as "RGBA" when it has transparency and as "RGB" otherwise.
+
+    Raises FileFormatError, naming `what` it is and a `remedy`: it is broken, of another format or too large.
+    """
     try:
         # Pillow warns of pictures that are larger than the limit here, which says so itself.
         with warnings.catch_warnings(action="ignore", category=Image.DecompressionBombWarning):
@@ -92,20 +86,6 @@ def _decoded(data: io.BytesIO, what: str, remedy: str) -> Image.Image:
         raise
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Warning) as error:
         raise FileFormatError(f"{what} cannot be decoded ({type(error).__name__}): {remedy}") from error
-
-
-def _encoded(record: Record, corpus: Path) -> bytes:
-    if record.picture is not None:
-        return record.picture
-    if record.path is None:
-        raise FileFormatError(f"record {record.id!r} has neither a picture nor a path to one: build the corpus again")
-    path = (corpus / record.path).resolve()
-    if not path.is_relative_to(corpus.resolve()):
-        raise FileFormatError(f"record {record.id!r} names a picture outside of its corpus: {record.path}")
-    try:
-        return path.read_bytes()
-    except FileNotFoundError as error:
-        raise MissingFileError(f"{path}, the picture of record {record.id!r}, does not exist") from error
 
 
 def contrasting_colours(picture: Image.Image) -> list[Colour]:

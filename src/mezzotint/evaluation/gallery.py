@@ -12,7 +12,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
-from mezzotint.data.pictures import WHITE, Placement, decode, place, to_tensor
+from mezzotint.data.pictures import WHITE, Placement, place, to_tensor
+from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import Record, find_shards, read_records
 from mezzotint.errors import InputError
 from mezzotint.perception.efficientnet import WEIGHTS, EfficientNetLite

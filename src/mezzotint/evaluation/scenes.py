@@ -15,7 +15,8 @@ from jaxtyping import Bool, Float
 from PIL import Image
 from torch import Tensor
 
-from mezzotint.data.pictures import decode, to_tensor
+from mezzotint.data.pictures import to_tensor
+from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import Record, read_records
 from mezzotint.errors import InputError
 from mezzotint.evaluation.concept_list import spread

@@ -21,7 +21,8 @@ from torch import Tensor
 
 from mezzotint.data.buckets import Bucket, assign
 from mezzotint.data.manifest import COMPONENTS, Encoding, weights_digest
-from mezzotint.data.pictures import WHITE, Colour, Placement, contrasting_colours, decode, place, to_tensor
+from mezzotint.data.pictures import WHITE, Colour, Placement, contrasting_colours, place, to_tensor
+from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import RECORDS, Caption, Record, find_shards, read_shard
 from mezzotint.data.shard_writer import LatentFolderWriter, LatentShardWriter
 from mezzotint.errors import FileFormatError

@@ -11,7 +11,8 @@ from jaxtyping import Float, Int
 from PIL import Image
 from torch import Tensor
 
-from mezzotint.data.pictures import decode, to_tensor
+from mezzotint.data.pictures import to_tensor
+from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import read_records
 from mezzotint.errors import InputError
 from mezzotint.runtime.seeds import Seeds
