@@ -92,14 +92,15 @@ def as_rgb(image: Any, what: str) -> Image.Image:
 
 def picture_tensor(picture: Image.Image, width: int, height: int) -> Float[Tensor, "1 3 height width"]:
     """In [−1, 1], scaled to the size as diffusers does it (Lanczos)."""
-    return to_tensor([_scaled(picture, width, height)])
+    return to_tensor([scaled(picture, width, height)])
 
 
 def mask_tensor(mask: Image.Image, width: int, height: int) -> Float[Tensor, "1 1 height width"]:
     """1 where the scaled mask is brighter than the middle grey, else 0."""
-    grey = np.asarray(_scaled(mask, width, height).convert("L"))
+    grey = np.asarray(scaled(mask, width, height).convert("L"))
     return torch.from_numpy(grey > 127).float()[None, None]
 
 
-def _scaled(picture: Image.Image, width: int, height: int) -> Image.Image:
+def scaled(picture: Image.Image, width: int, height: int) -> Image.Image:
+    """A picture in another size (Lanczos)."""
     return picture.resize((width, height), Image.Resampling.LANCZOS)

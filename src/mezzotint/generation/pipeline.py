@@ -26,7 +26,10 @@ from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
 from mezzotint.generation.inputs import Inputs, as_images, as_rgb
 from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
+from mezzotint.generation.omni import ZImageOmni
 from mezzotint.generation.picture_files import PictureParameters
+from mezzotint.generation.qwen_image import QwenImage
+from mezzotint.generation.qwen_image_edit import QwenImageEdit
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Model, Task
@@ -38,7 +41,13 @@ from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dty
 
 Load = Callable[[Sources, torch.device, torch.dtype], Model]
 # What a model folder's model_index.json calls itself, and what loads it.
-MODELS: dict[str, Load] = {"ZImagePipeline": ZImage.load}
+MODELS: dict[str, Load] = {
+    "ZImagePipeline": ZImage.load,
+    "ZImageOmniPipeline": ZImageOmni.load,
+    "QwenImagePipeline": QwenImage.load,
+    "QwenImageEditPipeline": QwenImageEdit.load,
+    "QwenImageEditPlusPipeline": QwenImageEdit.load_plus,
+}
 
 # Picture tokens, both guidance branches counted, that go through the network together. A processor is at its fastest
 # with about a thousand (docs/log.md), and few let pictures appear early; an accelerator wants many.
@@ -237,7 +246,7 @@ class Pipeline:
         inputs = Inputs(images=as_images(image, "image"), mask=mask, strength=strength)
         request = Request(
             prompts=prompts,
-            negatives=as_negatives(negative_prompt, len(prompts)),
+            negatives=as_negatives(negative_prompt, len(prompts), self.defaults.negative),
             seed=None if given else random_seed() if seed is None else seed,
             count=num_images_per_prompt,
             settings=self.model.defaults_for(inputs).override(

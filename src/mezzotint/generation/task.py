@@ -56,6 +56,7 @@ class Model(Protocol):
     transformer: Any
     autoencoder: Any
     text: Any
+    edits: bool  # whether pictures that it is given are references; else one is what it begins with
 
     @property
     def defaults(self) -> Settings: ...

@@ -1,6 +1,7 @@
 """Z-Image: what its networks can make, and the task that a request is for them."""
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -9,7 +10,7 @@ from torch import Tensor
 from mezzotint.errors import InputError
 from mezzotint.flow.guidance import ClassifierFree
 from mezzotint.generation import image_to_image, inpainting
-from mezzotint.generation.conditioning import CaptionRefiner
+from mezzotint.generation.conditioning import CaptionRefiner, Kept
 from mezzotint.generation.image_to_image import ImageToImage
 from mezzotint.generation.inpainting import Inpainting, latent_mask
 from mezzotint.generation.inputs import Inputs, mask_tensor, picture_tensor
@@ -25,6 +26,8 @@ from mezzotint.models.sources import Sources
 
 class ZImage:
     """A model of the Z-Image family (`task.Model`)."""
+
+    edits = False
 
     def __init__(self, components: Components) -> None:
         self.transformer, self.autoencoder = components.transformer, components.autoencoder
@@ -45,14 +48,7 @@ class ZImage:
     def task(self, request: Request) -> Task:
         self._check(request)
         inputs, settings = request.inputs, request.settings
-        task = TextToImage(
-            request=request,
-            network=self.transformer,
-            guidance=ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation),
-            captions=CaptionRefiner(self.text, self.transformer, self._max_tokens(request)),
-            sigmas=self.schedule(settings.steps, self.tokens(settings)),
-            noise_shape=self._latent_shape(settings),
-        )
+        task = self._from_noise(request, CaptionRefiner(self.text, self.transformer, self._max_tokens(request)))
         if not inputs.images:
             return task
         default = image_to_image.STRENGTH if inputs.mask is None else inpainting.STRENGTH
@@ -66,6 +62,18 @@ class ZImage:
             return start
         mask = mask_tensor(inputs.mask, settings.width, settings.height).to(start.posterior.mean.device)
         return Inpainting(start=start, mask=latent_mask(mask, self.autoencoder.downscale))
+
+    def _from_noise(self, request: Request, captions: Kept[Any]) -> TextToImage[Any]:
+        """The whole way, under what `captions` makes of prompts."""
+        settings = request.settings
+        return TextToImage(
+            request=request,
+            network=self.transformer,
+            guidance=ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation),
+            captions=captions,
+            sigmas=self.schedule(settings.steps, self.tokens(settings)),
+            noise_shape=self._latent_shape(settings),
+        )
 
     def _check(self, request: Request) -> None:
         if len(request.inputs.images) > 1:

@@ -60,6 +60,12 @@ class VisionLanguageTower(nn.Module):
     def device(self) -> torch.device:
         return self.language.embed_tokens.weight.device
 
+    def compute_tables(self) -> None:
+        """The rotary tables, which no file fills: what was built on the meta device has none yet."""
+        self.language.rotary_emb = type(self.language.rotary_emb)(self.language.config)
+        if self.vision is not None:
+            self.vision.rotary_pos_emb = type(self.vision.rotary_pos_emb)(self.vision.config)
+
     @torch.no_grad()
     def look(self, pictures: Sequence[Patches]) -> list[Seen]:
         """Pictures as the language model reads them."""
