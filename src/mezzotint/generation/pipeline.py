@@ -200,6 +200,7 @@ class Pipeline:
         negative_prompt: str | Sequence[str] | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
+        true_cfg_scale: float | None = None,
         width: int | None = None,
         height: int | None = None,
         num_images_per_prompt: int = 1,
@@ -221,8 +222,9 @@ class Pipeline:
             mask_image: What of the image is painted anew (white) and what is kept (black).
             strength: How much of the image goes under in noise, in (0, 1]: by default 0.6, and all of it under a mask.
             negative_prompt: One for all or one each; without guidance it does nothing.
-            num_inference_steps, guidance_scale, width, height: The model's own defaults where left out. Guidance is the
-                g of v + g·(v − v_negative): 0 is none. Sizes are pixels, multiples of 16.
+            num_inference_steps, guidance_scale, width, height: The model's own defaults where left out. Sizes are
+                pixels, multiples of 16. Guidance is for Z-Image the g of v + g·(v − v_negative), so 0 is none; for
+                Qwen-Image the w of v_negative + w·(v − v_negative), so 1 is none, where `true_cfg_scale` names it too.
             num_images_per_prompt: Picture i of a prompt has seed + i.
             seed: Chosen at random when left out; `Result.seeds` has it.
             generator, latents: The noise's source, or the noise itself, instead of a seed. An image to begin with
@@ -240,6 +242,8 @@ class Pipeline:
         pixels.check_output_type(output_type)
         if sum(source is not None for source in (seed, generator, latents)) > 1:
             raise InputError("seed, generator and latents each say what the noise is; give one of them")
+        if guidance_scale is not None and true_cfg_scale is not None:
+            raise InputError("guidance_scale and true_cfg_scale are one and the same here; give one of them")
         prompts = as_prompts(prompt)
         given = generator is not None or latents is not None
         mask = None if mask_image is None else as_rgb(mask_image, "mask_image")
@@ -250,7 +254,10 @@ class Pipeline:
             seed=None if given else random_seed() if seed is None else seed,
             count=num_images_per_prompt,
             settings=self.model.defaults_for(inputs).override(
-                steps=num_inference_steps, guidance=guidance_scale, width=width, height=height
+                steps=num_inference_steps,
+                guidance=guidance_scale if true_cfg_scale is None else true_cfg_scale,
+                width=width,
+                height=height,
             ),
             sampler=sampler,
             norm_limit=float(cfg_normalization) if cfg_normalization else None,
