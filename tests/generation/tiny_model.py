@@ -56,7 +56,7 @@ def write_model(folder: Path) -> Path:
     tokenizer = text.train_tokenizer(["a red disc", "two blue boxes", "一个红色圆"], TEXT.vocab_size)
     tower = text.TextTower(text.build(TEXT), tokenizer)
     for network in (transformer, towers, tower):
-        _randomise(network, generator)
+        randomise(network, generator)
     weights = {
         "transformer": single_stream.to_published(transformer.state_dict(), TRANSFORMER),
         "vae": towers.state_dict(),
@@ -85,7 +85,7 @@ def write_model(folder: Path) -> Path:
 
 
 @torch.no_grad()
-def _randomise(network: nn.Module, generator: torch.Generator) -> None:
+def randomise(network: nn.Module, generator: torch.Generator) -> None:
     """Matrices that keep their input's size; vectors around 1 in norms, around 0 elsewhere."""
     for name, parameter in network.named_parameters():
         noise = torch.randn(parameter.shape, generator=generator)
