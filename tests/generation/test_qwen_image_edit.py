@@ -5,14 +5,21 @@ import pytest
 import torch
 from diffusers import QwenImageEditPipeline, QwenImageEditPlusPipeline
 from diffusers.pipelines.qwenimage import pipeline_qwenimage_edit, pipeline_qwenimage_edit_plus
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
 from tests.generation.pictures import photograph
 from tests.generation.qwen_image_oracle import assert_parity, opened_for_editing, scale_areas
 from tests.generation.tiny_qwen_image import DEFAULTS, write_qwen_image
+from torch import Tensor
 
+from mezzotint.errors import InputError
 from mezzotint.generation.pipeline import Pipeline
+from mezzotint.generation.qwen_image_edit import area_shaped_like
 
 PROMPT = "make the disc red"
 LONG = "put two blue boxes on a large yellow table, behind them the sea and a small white boat"
+published_dimensions = pipeline_qwenimage_edit_plus.calculate_dimensions
 AREA = DEFAULTS["width"] * DEFAULTS["height"]
 FIRST, SECOND = photograph(70, 52), photograph(40, 90).rotate(90)
 
@@ -78,3 +85,69 @@ class TestParity:
 
     def test_edit_plus_with_two_references_to_another_shape(self, plus: Both) -> None:
         check("Qwen-Image-Edit-Plus, two references to another shape", plus, [SECOND, FIRST], width=96, height=48)
+
+
+def latents(pipe: Pipeline, image: Any, prompt: str | list[str] = PROMPT, **options: Any) -> Tensor:
+    result: Tensor = pipe(prompt, image=image, output_type="latent", **({"seed": 0} | options)).images
+    return result
+
+
+@pytest.fixture(scope="module")
+def pipe(tmp_path_factory: pytest.TempPathFactory) -> Pipeline:
+    folder = write_qwen_image(tmp_path_factory.mktemp("plus"), "QwenImageEditPlusPipeline")
+    return Pipeline.from_pretrained(folder, device="cpu", dtype="float32")
+
+
+class TestCalls:
+    def test_the_new_picture_has_the_shape_of_the_last(self, pipe: Pipeline) -> None:
+        wide, high = photograph(80, 20), photograph(20, 80)
+        assert pipe(PROMPT, image=[wide, high], seed=0).images[0].size == (32, 160)
+        assert pipe(PROMPT, image=[high, wide], seed=0).images[0].size == (160, 32)
+        assert pipe(PROMPT, image=high, seed=0, width=64, height=32).images[0].size == (64, 32)
+
+    def test_every_reference_and_its_place_matters(self, pipe: Pipeline) -> None:
+        size = {"width": 64, "height": 64}
+        both, swapped = latents(pipe, [FIRST, SECOND], **size), latents(pipe, [SECOND, FIRST], **size)
+        for other in (swapped, latents(pipe, FIRST, **size), latents(pipe, [FIRST, FIRST], **size)):
+            assert (both - other).abs().max() > 1e-3
+
+    def test_several_prompts_for_one_picture(self, pipe: Pipeline) -> None:
+        together = latents(pipe, FIRST, [PROMPT, LONG], num_images_per_prompt=2)
+        for place, (prompt, seed) in enumerate((prompt, seed) for prompt in (PROMPT, LONG) for seed in (0, 1)):
+            alone = latents(pipe, FIRST, prompt, seed=seed)
+            torch.testing.assert_close(together[place], alone[0], atol=1e-4, rtol=0)
+
+    def test_transparency_is_white(self, pipe: Pipeline) -> None:
+        clear = FIRST.convert("RGBA")
+        clear.putalpha(0)
+        white = Image.new("RGB", FIRST.size, (255, 255, 255))
+        assert torch.equal(latents(pipe, clear), latents(pipe, white))
+
+
+@given(st.integers(1, 4000), st.integers(1, 4000))
+def test_areas_are_those_of_diffusers(width: int, height: int) -> None:
+    expected = published_dimensions(1024 * 1024, width / height)
+    ours = area_shaped_like(Image.new("1", (width, height)), 1024 * 1024)
+    assert ours == tuple(max(32, side) for side in expected)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"image": None}, "there is no image to edit: give one"),
+        ({"image": []}, "there is no image to edit"),
+        ({"image": "photo.png"}, "image is a str; it must be a PIL.Image"),
+        ({"mask_image": FIRST}, "give it no mask, strength or control image"),
+        ({"strength": 0.5}, "give it no mask, strength or control image"),
+        ({"width": 40}, "width is 40; it must be a multiple of 16"),
+        ({"prompt": "disc " * 1100}, "more than the 1024 tokens"),
+    ],
+)
+def test_the_impossible_is_refused(pipe: Pipeline, options: dict[str, Any], reason: str) -> None:
+    with pytest.raises(InputError, match=reason):
+        pipe(**({"prompt": PROMPT, "image": FIRST, "seed": 0} | options))
+
+
+def test_edit_takes_one_picture(edit: Both) -> None:
+    with pytest.raises(InputError, match="this model edits 1 image, not 2: a Qwen-Image-Edit-Plus model takes several"):
+        edit.ours(PROMPT, image=[FIRST, SECOND])

@@ -120,9 +120,7 @@ class QwenImageEdit(QwenImage):
         if most is not None and count > most:
             raise InputError(f"this model edits {most} image, not {count}: a Qwen-Image-Edit-Plus model takes several")
         if Inputs(images=inputs.images) != inputs:
-            raise InputError(
-                "this model edits as the prompt says: it has no use for a mask, a strength or a control image"
-            )
+            raise InputError("this model edits as the prompt says: give it no mask, strength or control image")
 
     @property
     def _area(self) -> int:
