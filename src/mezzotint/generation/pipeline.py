@@ -90,6 +90,7 @@ class Pipeline:
         base: str | Path | None = None,
         vae: str | Path | None = None,
         text_encoder: str | Path | None = None,
+        controlnet: str | Path | None = None,
         variant: str | None = None,
         revision: str | None = None,
         compile: bool = False,
@@ -105,7 +106,7 @@ class Pipeline:
             MezzotintError: There is no such model, its files are broken, the device cannot be used, or there is no
                 compiler.
         """
-        replaced = {"base": base, "vae": vae, "text_encoder": text_encoder}
+        replaced = {"base": base, "vae": vae, "text_encoder": text_encoder, "controlnet": controlnet}
         sources = (
             name if isinstance(name, Sources) else find_sources(name, **replaced, variant=variant, revision=revision)
         )
@@ -197,6 +198,8 @@ class Pipeline:
         image: Image.Image | Sequence[Image.Image] | None = None,
         mask_image: Image.Image | None = None,
         strength: float | None = None,
+        control_image: Image.Image | None = None,
+        controlnet_conditioning_scale: float = 0.75,
         negative_prompt: str | Sequence[str] | None = None,
         num_inference_steps: int | None = None,
         guidance_scale: float | None = None,
@@ -221,6 +224,8 @@ class Pipeline:
             image: What to begin with, or to edit; it also says the size where none is given.
             mask_image: What of the image is painted anew (white) and what is kept (black).
             strength: How much of the image goes under in noise, in (0, 1]: by default 0.6, and all of it under a mask.
+            control_image: What a ControlNet (`from_pretrained`'s `controlnet`) follows; controlnet_conditioning_scale:
+                how strongly.
             negative_prompt: One for all or one each; without guidance it does nothing.
             num_inference_steps, guidance_scale, width, height: The model's own defaults where left out. Sizes are
                 pixels, multiples of 16. Guidance is for Z-Image the g of v + g·(v − v_negative), so 0 is none; for
@@ -246,8 +251,13 @@ class Pipeline:
             raise InputError("guidance_scale and true_cfg_scale are one and the same here; give one of them")
         prompts = as_prompts(prompt)
         given = generator is not None or latents is not None
-        mask = None if mask_image is None else as_rgb(mask_image, "mask_image")
-        inputs = Inputs(images=as_images(image, "image"), mask=mask, strength=strength)
+        inputs = Inputs(
+            images=as_images(image, "image"),
+            mask=None if mask_image is None else as_rgb(mask_image, "mask_image"),
+            strength=strength,
+            control=None if control_image is None else as_rgb(control_image, "control_image"),
+            control_scale=controlnet_conditioning_scale,
+        )
         request = Request(
             prompts=prompts,
             negatives=as_negatives(negative_prompt, len(prompts), self.defaults.negative),

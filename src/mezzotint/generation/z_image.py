@@ -5,12 +5,14 @@ from typing import Any
 
 import torch
 from jaxtyping import Float
+from PIL import Image
 from torch import Tensor
 
 from mezzotint.errors import InputError
 from mezzotint.flow.guidance import ClassifierFree
 from mezzotint.generation import image_to_image, inpainting
 from mezzotint.generation.conditioning import CaptionRefiner, Kept
+from mezzotint.generation.control import Controlled, control_context, load_control
 from mezzotint.generation.image_to_image import ImageToImage
 from mezzotint.generation.inpainting import Inpainting, latent_mask
 from mezzotint.generation.inputs import Inputs, mask_tensor, picture_tensor
@@ -19,9 +21,10 @@ from mezzotint.generation.request import Request
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Task
 from mezzotint.generation.text_to_image import TextToImage
+from mezzotint.models.adapters.control import ControlNet
 from mezzotint.models.autoencoder import Posterior
 from mezzotint.models.single_stream.geometry import PAD_MULTIPLE
-from mezzotint.models.sources import Sources
+from mezzotint.models.sources import Sources, as_sources
 
 
 class ZImage:
@@ -32,6 +35,7 @@ class ZImage:
     def __init__(self, components: Components) -> None:
         self.transformer, self.autoencoder = components.transformer, components.autoencoder
         self.text, self.schedule, self.defaults = components.text, components.schedule, components.defaults
+        self.control: ControlNet | None = None
 
     @classmethod
     def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "ZImage":
@@ -39,7 +43,11 @@ class ZImage:
         Raises:
             MissingFileError, FileFormatError: As `loading.load_components`.
         """
-        return cls(load_components(model, device, dtype))
+        sources = as_sources(model)
+        loaded = cls(load_components(sources, device, dtype))
+        if path := sources.components.get("controlnet"):
+            loaded.control = load_control(path, loaded.transformer, dtype, device)
+        return loaded
 
     def defaults_for(self, inputs: Inputs) -> Settings:
         """An image to begin with says the size."""
@@ -49,8 +57,8 @@ class ZImage:
         self._check(request)
         inputs, settings = request.inputs, request.settings
         task = self._from_noise(request, CaptionRefiner(self.text, self.transformer, self._max_tokens(request)))
-        if not inputs.images:
-            return task
+        if not inputs.images or (inputs.control and inputs.mask):
+            return task  # a ControlNet that sees the mask begins with noise
         default = image_to_image.STRENGTH if inputs.mask is None else inpainting.STRENGTH
         start = ImageToImage(
             task=task,
@@ -60,15 +68,15 @@ class ZImage:
         )
         if inputs.mask is None:
             return start
-        mask = mask_tensor(inputs.mask, settings.width, settings.height).to(start.posterior.mean.device)
-        return Inpainting(start=start, mask=latent_mask(mask, self.autoencoder.downscale))
+        mask = latent_mask(self._mask(inputs.mask, settings), self.autoencoder.downscale)
+        return Inpainting(start=start, mask=mask)
 
     def _from_noise(self, request: Request, captions: Kept[Any]) -> TextToImage[Any]:
         """The whole way, under what `captions` makes of prompts."""
-        settings = request.settings
+        inputs, settings = request.inputs, request.settings
         return TextToImage(
             request=request,
-            network=self.transformer,
+            network=self.transformer if inputs.control is None else self._controlled(inputs, settings),
             guidance=ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation),
             captions=captions,
             sigmas=self.schedule(settings.steps, self.tokens(settings)),
@@ -76,12 +84,51 @@ class ZImage:
         )
 
     def _check(self, request: Request) -> None:
-        if len(request.inputs.images) > 1:
-            raise InputError(f"this model begins with one image, not with {len(request.inputs.images)}")
+        """
+        Raises:
+            InputError: The pictures do not go together, or not with this model.
+        """
+        inputs = request.inputs
+        if len(inputs.images) > 1:
+            raise InputError(f"this model begins with one image, not with {len(inputs.images)}")
+        if inputs.control is not None and self.control is None:
+            raise InputError("there is a control image but no ControlNet that follows it; load one with the model")
+        if inputs.control and inputs.mask and inputs.strength is not None:
+            raise InputError("a ControlNet that sees the mask begins with noise; leave strength out")
+
+    def _controlled(self, inputs: Inputs, settings: Settings) -> Controlled:
+        """The transformer, led by the control image, and with a mask by what is kept of the image too."""
+        assert self.control is not None
+        assert inputs.control is not None
+        keep = None
+        if inputs.mask is not None:
+            mask = self._mask(inputs.mask, settings)
+            kept = self._encoded(inputs.images[0], settings, 1 - mask)
+            keep = torch.cat([1 - latent_mask(mask, self.autoencoder.downscale), kept], dim=1)
+        return Controlled(
+            transformer=self.transformer,
+            control=self.control,
+            context=control_context(self._encoded(inputs.control, settings), self.control.config.in_channels, keep),
+            scale=inputs.control_scale,
+        )
+
+    def _encoded(
+        self, picture: Image.Image, settings: Settings, keep: Float[Tensor, "1 1 height width"] | float = 1.0
+    ) -> Float[Tensor, "1 c h w"]:
+        """Latents of a picture, grey where `keep` is 0: the posterior's mean."""
+        pixels = picture_tensor(picture, settings.width, settings.height).to(self._device) * keep
+        return self.autoencoder.scale(self._posterior(pixels).mean)
+
+    def _mask(self, mask: Image.Image, settings: Settings) -> Float[Tensor, "1 1 height width"]:
+        return mask_tensor(mask, settings.width, settings.height).to(self._device)
 
     @torch.inference_mode()
     def _posterior(self, pictures: Float[Tensor, "b 3 height width"]) -> Posterior:
-        return self.autoencoder.moments(pictures.to(self.autoencoder.encoder.conv_in.weight.device))
+        return self.autoencoder.moments(pictures.to(self._device))
+
+    @property
+    def _device(self) -> torch.device:
+        return self.transformer.final_layer.weight.device
 
     def tokens(self, settings: Settings) -> int:
         _, rows, columns = self._latent_shape(settings)

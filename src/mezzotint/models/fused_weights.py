@@ -126,4 +126,4 @@ def _shaped(state: Mapping[str, Tensor], part: Part) -> Shaped[Tensor, "..."]:
 def _refuse(fault: str, names: list[str]) -> None:
     if names:
         more = f" and {len(names) - NAMED_AT_MOST} more" if len(names) > NAMED_AT_MOST else ""
-        raise FileFormatError(f"transformer weights: {', '.join(names[:NAMED_AT_MOST])}{more} {fault}")
+        raise FileFormatError(f"weights: {', '.join(names[:NAMED_AT_MOST])}{more} {fault}")

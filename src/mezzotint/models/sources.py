@@ -14,7 +14,7 @@ from mezzotint.models.formats import open_weights
 
 PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"  # the rest of a model of which somebody has single files
 COMPONENTS = ("transformer", "text_encoder", "vae")
-FURTHER = ("siglip",)  # components that some folders have beside those
+FURTHER = ("siglip", "controlnet")  # components that some folders have beside those
 FILES = (".safetensors", ".gguf")
 
 
@@ -57,6 +57,7 @@ def find_sources(
     base: str | Path | None = None,
     vae: str | Path | None = None,
     text_encoder: str | Path | None = None,
+    controlnet: str | Path | None = None,
     variant: str | None = None,
     revision: str | None = None,
 ) -> Sources:
@@ -65,7 +66,7 @@ def find_sources(
     Args:
         name: What `find_model` takes, or a .safetensors or .gguf file; one file may hold several components.
         base: The model that has what such a file lacks; the published Z-Image-Turbo when left out.
-        vae, text_encoder: Files or folders that replace these components.
+        vae, text_encoder, controlnet: Files or folders that replace these components, or come to them.
         variant: Of the weights in a model folder, like fp16. revision: A branch, tag or commit of a hub id.
 
     Raises:
@@ -77,7 +78,7 @@ def find_sources(
     held = [] if single is None else _components_of(single)
     folder = find_model(name if single is None else base or PUBLISHED, revision, variant)
     components = _of_folder(folder) | dict.fromkeys(held, Path(name))
-    given = {"vae": vae, "text_encoder": text_encoder}
+    given = {"vae": vae, "text_encoder": text_encoder, "controlnet": controlnet}
     components |= {component: Path(path) for component, path in given.items() if path is not None}
     return Sources(folder, components, variant)
 
@@ -90,6 +91,8 @@ def _components_of(file: Path) -> list[str]:
     """
     tensors = open_weights(file).tensors
     held = [found.dialect.component for found in recognize(tensors)]
+    if held == ["controlnet"]:
+        raise FileFormatError(f"{file} is a ControlNet; it leads a model (--control) and is none itself")
     if not held:
         raise FileFormatError(f"{file} holds no network that is known here; it seems to be {guess(tensors)}")
     return held

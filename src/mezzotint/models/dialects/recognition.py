@@ -9,6 +9,7 @@ from pathlib import Path
 from mezzotint.errors import FileFormatError
 from mezzotint.models.dialects import (
     autoencoder,
+    control,
     qwen2_5_vl,
     qwen3,
     qwen_image,
@@ -21,6 +22,8 @@ from mezzotint.models.formats.stored import StoredTensor
 DIALECTS = (
     z_image.DIFFUSERS,
     z_image.ORIGINAL,
+    control.DIFFUSERS,
+    control.ORIGINAL,
     qwen_image.DIFFUSERS,
     qwen3.PUBLISHED,
     qwen3.BARE,
@@ -36,6 +39,7 @@ DIALECTS = (
 # What programs put before all names of a component; several components can so share one file.
 PREFIXES = {
     "transformer": ("", "model.diffusion_model.", "diffusion_model.", "transformer."),
+    "controlnet": ("", "controlnet.", "model.diffusion_model."),
     "vae": ("", "vae.", "first_stage_model."),
     "text_encoder": (
         "",

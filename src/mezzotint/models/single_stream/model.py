@@ -9,7 +9,7 @@ Tokens are packed as `geometry.py` describes, "s n d": all matrices and norms se
 only. What depends on the caption alone (`refine_captions`) runs once for all steps of a picture.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
@@ -39,6 +39,10 @@ FREQUENCIES = 128  # of the time embedding, times two for cosine and sine
 TIME_HIDDEN = 1024
 QK_NORM_EPS = 1e-5
 FINAL_NORM_EPS = 1e-6
+
+Hints = Mapping[int, Float[Tensor, "s n d"]]
+"""What is added to the joint tokens after the layers of these numbers: a ControlNet's lead."""
+NO_HINTS: Hints = {}
 
 
 class Attention(nn.Module):
@@ -162,10 +166,11 @@ class SingleStreamTransformer(nn.Module):
         latents: Float[Tensor, "b c h w"] | Sequence[Float[Tensor, "c _ _"]],
         t: Float[Tensor, "#b"],
         captions: Captions,
+        hints: Hints = NO_HINTS,
     ) -> Float[Tensor, "b c h w"] | list[Float[Tensor, "c _ _"]]:
         """The velocity of each picture, in the form and dtype of `latents`: one tensor, or a list of unequal sizes.
 
-        `t` holds one time for each picture, or one for all.
+        `t` holds one time for each picture, or one for all. `hints` are a ControlNet's, for the same latents.
 
         Raises:
             InputError: Sizes that are no multiples of the patch, numbers that do not fit, or too large a picture.
@@ -176,10 +181,11 @@ class SingleStreamTransformer(nn.Module):
             raise InputError(f"{len(latents)} latents need as many captions and times, not {len(captions)}, {len(t)}")
         geometry = batch_geometry(self.config, sizes, captions.lengths, captions.tokens.device)
         if isinstance(latents, Tensor):
-            velocity = self.evaluate(patchify(latents, p), t, captions.tokens, geometry)
+            velocity = self.evaluate(patchify(latents, p), t, captions.tokens, geometry, hints)
             return unpatchify(velocity, sizes[0], p).to(latents.dtype)
         patches = torch.cat([patchify(picture[None], p) for picture in latents])
-        velocities = self.evaluate(patches, t, captions.tokens, geometry).split([rows * cols for rows, cols in sizes])
+        velocity = self.evaluate(patches, t, captions.tokens, geometry, hints)
+        velocities = velocity.split([rows * cols for rows, cols in sizes])
         return [unpatchify(v, size, p)[0].to(latents[0].dtype) for v, size in zip(velocities, sizes, strict=True)]
 
     def evaluate(
@@ -188,48 +194,36 @@ class SingleStreamTransformer(nn.Module):
         t: Float[Tensor, "#b"],
         captions: Float[Tensor, "n d"],
         geometry: BatchGeometry,
+        hints: Hints = NO_HINTS,
     ) -> Float[Tensor, "p patch"]:
         """The network on packed patches of all pictures: all of it that is worth compiling."""
-        frequencies = wave_frequencies(FREQUENCIES, t.device)
-        time = self.time_embedding(self.config.t_scale * t.float()[:, None] * frequencies)
-        refiner_gains, layer_gains = self._gains(time).split([len(self.noise_refiner), len(self.layers)])
-        x = self.patch_embedding(patches.to(self.patch_embedding.weight.dtype))
-        x = self._run(self.noise_refiner, fill(x, self.picture_pad, geometry.filling), refiner_gains, geometry.picture)
-        x = torch.cat([x.flatten(0, 1), captions]).index_select(0, geometry.join)
-        x = self._run(self.layers, x, layer_gains, geometry.joint)
+        time = self.embed_time(t)
+        refiner_gains, layer_gains = self.gains(time)
+        x = run_blocks(self.noise_refiner, self.embed(patches, geometry), refiner_gains, geometry.picture)
+        x = run_blocks(self.layers, join(x, captions, geometry), layer_gains, geometry.joint, hints)
         x = x.flatten(0, 1).index_select(0, geometry.patches)
         return self._finish(x, time, geometry.patch_rows)
+
+    def embed_time(self, t: Float[Tensor, "m"]) -> Float[Tensor, "m time"]:
+        return self.time_embedding(self.config.t_scale * t.float()[:, None] * wave_frequencies(FREQUENCIES, t.device))
+
+    def embed(self, patches: Float[Tensor, "p patch"], geometry: BatchGeometry) -> Float[Tensor, "n d"]:
+        """Packed picture tokens, with the learned pads."""
+        x = self.patch_embedding(patches.to(self.patch_embedding.weight.dtype))
+        return fill(x, self.picture_pad, geometry.filling)
+
+    def gains(self, time: Float[Tensor, "m time"]) -> tuple[Float[Tensor, "_ m 4 d"], Float[Tensor, "_ m 4 d"]]:
+        """Those of the noise refiner and those of the layers."""
+        refiner, layers = len(self.noise_refiner), len(self.layers)
+        gains = modulated_gains(self.modulation(time), [*self.noise_refiner, *self.layers])
+        return gains.split([refiner, layers])  # type: ignore[return-value]
 
     def _refine(
         self, blocks: nn.ModuleList, x: Float[Tensor, "n d"], geometry: ConditionGeometry
     ) -> Float[Tensor, "n d"]:
         """Packed tokens of a condition through blocks that do not know the time, then in the batch's order."""
-        x = self._run(blocks, x, norm_weights([*blocks])[:, None], geometry.layout).flatten(0, 1)
+        x = run_blocks(blocks, x, norm_weights([*blocks])[:, None], geometry.layout).flatten(0, 1)
         return x if geometry.restore is None else x.index_select(0, geometry.restore)
-
-    def _run(
-        self, blocks: nn.ModuleList, x: Float[Tensor, "_ d"], gains: Float[Tensor, "layer m 4 d"], layout: Layout
-    ) -> Float[Tensor, "s n d"]:
-        """Packed tokens through a stack of blocks."""
-        x = x.unflatten(0, layout.rotary.cos.shape[:2])
-        rotary = Rotary(*(table.to(x.dtype) for table in layout.rotary))
-        for block, gain in zip(blocks, gains.unbind(), strict=True):
-            x = block(x, spread(gain, layout.rows), rotary, layout.groups)
-        return x
-
-    def _gains(self, time: Float[Tensor, "m time"]) -> Float[Tensor, "layer m 4 d"]:
-        """Norm weight · (1 + scale) into a layer, norm weight · tanh(gate) out of it, for all blocks at once."""
-        blocks = [*self.noise_refiner, *self.layers]
-        modulation = rearrange(
-            self.modulation(time).float(),
-            "m (layer part two d) -> two layer m part d",
-            layer=len(blocks),
-            part=2,
-            two=2,
-        )
-        scale, gate = modulation
-        modulation = torch.stack([1.0 + scale, gate.tanh()], dim=3).flatten(2, 3)
-        return (norm_weights(blocks)[:, None] * modulation).to(time.dtype)
 
     def _finish(
         self, x: Float[Tensor, "p d"], time: Float[Tensor, "m time"], rows: Int[Tensor, "1 p"] | None
@@ -238,6 +232,44 @@ class SingleStreamTransformer(nn.Module):
         gain = spread(1.0 + self.final_modulation(F.silu(time)), rows)
         x = F.layer_norm(x.view(*(gain.shape[:1]), -1, x.shape[-1]), x.shape[-1:], eps=FINAL_NORM_EPS)
         return self.final_layer(x * gain).flatten(0, 1)
+
+
+def run_blocks(
+    blocks: nn.ModuleList,
+    x: Float[Tensor, "*tokens d"],
+    gains: Float[Tensor, "layer m 4 d"],
+    layout: Layout,
+    hints: Hints = NO_HINTS,
+) -> Float[Tensor, "s n d"]:
+    """Packed tokens through a stack of blocks; each hint is added after the block of its number."""
+    x = by_sequence(x, layout)
+    rotary = Rotary(*(table.to(x.dtype) for table in layout.rotary))
+    for number, (block, gain) in enumerate(zip(blocks, gains.unbind(), strict=True)):
+        x = block(x, spread(gain, layout.rows), rotary, layout.groups)
+        if number in hints:
+            x = x + hints[number]
+    return x
+
+
+def by_sequence(x: Float[Tensor, "*tokens d"], layout: Layout) -> Float[Tensor, "s n d"]:
+    """Packed tokens with the axis of their sequences."""
+    return x.view(*layout.rotary.cos.shape[:2], x.shape[-1])
+
+
+def join(
+    x: Float[Tensor, "*tokens d"], captions: Float[Tensor, "_ d"], geometry: BatchGeometry
+) -> Float[Tensor, "_ d"]:
+    """Refined picture tokens and captions in the order of the joint sequence."""
+    return torch.cat([x.flatten(0, -2), captions]).index_select(0, geometry.join)
+
+
+def modulated_gains(modulation: Float[Tensor, "m _"], blocks: Sequence[Any]) -> Float[Tensor, "layer m 4 d"]:
+    """Norm weight · (1 + scale) into a layer, norm weight · tanh(gate) out of it, for all blocks at once."""
+    scale, gate = rearrange(
+        modulation.float(), "m (layer part two d) -> two layer m part d", layer=len(blocks), part=2, two=2
+    )
+    parts = torch.stack([1.0 + scale, gate.tanh()], dim=3).flatten(2, 3)
+    return (norm_weights(blocks)[:, None] * parts).to(modulation.dtype)
 
 
 def norm_weights(blocks: Sequence[Any]) -> Float[Tensor, "layer 4 d"]:

@@ -21,7 +21,15 @@ from mezzotint.models.captions import Captions
 from mezzotint.models.packing import patch_sizes
 from mezzotint.models.single_stream.config import SingleStreamConfig
 from mezzotint.models.single_stream.geometry import condition_geometry
-from mezzotint.models.single_stream.model import Block, SingleStreamTransformer, fill, patchify, unpatchify
+from mezzotint.models.single_stream.model import (
+    NO_HINTS,
+    Block,
+    Hints,
+    SingleStreamTransformer,
+    fill,
+    patchify,
+    unpatchify,
+)
 from mezzotint.models.single_stream.omni_geometry import (
     OmniSizes,
     Parts,
@@ -96,6 +104,7 @@ class OmniTransformer(SingleStreamTransformer):
         latents: Float[Tensor, "b c h w"] | Sequence[Float[Tensor, "c _ _"]],
         t: Float[Tensor, "#b"],
         conditions: Captions | Sequence[OmniCondition],
+        hints: Hints = NO_HINTS,
     ) -> Float[Tensor, "b c h w"] | list[Float[Tensor, "c _ _"]]:
         """The velocity of each target, in the form and dtype of `latents`.
 
@@ -103,7 +112,7 @@ class OmniTransformer(SingleStreamTransformer):
             InputError: As `SingleStreamTransformer.forward`.
         """
         if isinstance(conditions, Captions):
-            return super().forward(latents, t, conditions)
+            return super().forward(latents, t, conditions, hints)
         p, count = self.config.patch_size, len(latents)
         targets = patch_sizes(latents, self.config.in_channels, p)
         if len(conditions) != count or len(t) not in (1, count):
@@ -112,7 +121,7 @@ class OmniTransformer(SingleStreamTransformer):
         geometry = omni_geometry(self.config, tuple(one.sizes for one in conditions), targets, tokens.device)
         patches = [one.references for one in conditions] + [patchify(x[None], p).to(tokens.dtype) for x in latents]
         times = torch.cat([t.expand(count), t.new_ones(1)])  # of each target, and of everything clean
-        velocity = self.evaluate(torch.cat(patches), times, tokens, geometry)
+        velocity = self.evaluate(torch.cat(patches), times, tokens, geometry, hints)
         parts = velocity.split([rows * columns for rows, columns in targets])
         velocities = [unpatchify(v, size, p)[0].to(x.dtype) for v, size, x in zip(parts, targets, latents, strict=True)]
         return torch.stack(velocities) if isinstance(latents, Tensor) else velocities

@@ -79,11 +79,11 @@ def _fusion(config: SingleStreamConfig) -> Fusion:
         layout[f"{ours}.weight"] = [Part(f"{published}.weight", (fan_out, fan_in))]
         layout[f"{ours}.bias"] = [Part(f"{published}.bias", (fan_out,))]
     for ours, published in blocks.items():
-        layout |= {f"{ours}.{name}": parts for name, parts in _block(published, config)}
+        layout |= {f"{ours}.{name}": parts for name, parts in block_parts(published, config)}
     return Fusion(layout, config.head_dim)
 
 
-def _block(block: str, config: SingleStreamConfig) -> Iterator[tuple[str, list[Part]]]:
+def block_parts(block: str, config: SingleStreamConfig) -> Iterator[tuple[str, list[Part]]]:
     """The tensors of one block, ours named from the block on."""
     dim, head, hidden = config.dim, config.head_dim, config.hidden_dim
     yield (
