@@ -190,7 +190,7 @@ class SingleStreamTransformer(nn.Module):
 
     def evaluate(
         self,
-        patches: Float[Tensor, "p patch"],
+        patches: Float[Tensor, "_ patch"],
         t: Float[Tensor, "#b"],
         captions: Float[Tensor, "n d"],
         geometry: BatchGeometry,
