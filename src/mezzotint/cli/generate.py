@@ -8,10 +8,10 @@ those of a file, make 0000.png, 0001.png, … in their order (0000-00.png, … w
 import json
 import math
 import sys
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
 
@@ -33,8 +33,8 @@ Name = Annotated[str | None, tyro.conf.arg(metavar="NAME")]
 
 
 @dataclass(frozen=True, kw_only=True)
-class Options:
-    """What to make, and how."""
+class Painting:
+    """What every verb that makes pictures from prompts asks for."""
 
     prompt: Annotated[tuple[str, ...], tyro.conf.Positional, tyro.conf.arg(metavar="PROMPT")] = ()
     """What the picture shows; put quotes around each."""
@@ -53,10 +53,6 @@ class Options:
         default_factory=list
     )
     """A LoRA and how strongly it acts, 1 when left out; can be given several times."""
-    image: File = None
-    """A picture to begin with (PNG, WebP or JPEG); it says the size too where --size does not."""
-    strength: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
-    """How much of --image goes under in noise: above 0, at most 1; 0.6 by default."""
     out: Annotated[Path, tyro.conf.arg(metavar="PATH")] = Path("out")
     """A folder, or for one prompt a .png file."""
     seed: Number = None
@@ -84,23 +80,29 @@ class Options:
     """Print one JSON object a picture, with all its parameters, instead of its path."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Options(Painting):
+    """What to make, and how."""
+
+    image: File = None
+    """A picture to begin with (PNG, WebP or JPEG); it says the size too where --size does not."""
+    strength: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
+    """How much of --image goes under in noise: above 0, at most 1; 0.6 by default."""
+
+
 def run(options: Options) -> None:
-    paint(options, mask=None)
+    paint(options, lambda: begin_with(options, mask=None))
 
 
-def paint(options: Options, mask: Path | None) -> None:
-    """Make the pictures; with a mask, only a part of --image anew."""
+def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
+    """Make the pictures of the prompts, with those that are read besides."""
     # What can be refused without the networks, which take seconds to import and load, comes first.
     prompts = _prompts(options)
     width, height = parse_size(options.size)
     loras = [parse_lora(text) for text in options.lora]
     sources = find_sources(options.model, base=options.base, vae=options.vae, text_encoder=options.text_encoder)
-    inputs = _inputs(options, mask)
-    defaults = read_defaults(sources.folder)
-    if inputs.images:
-        defaults = defaults.sized_like(*inputs.images[0].size)
-    settings = defaults.override(steps=options.steps, guidance=options.guidance, width=width, height=height)
-    request = _request(options, prompts, settings, inputs)
+    chosen: dict[str, Any] = {"steps": options.steps, "guidance": options.guidance, "width": width, "height": height}
+    request = _request(options, prompts, read_defaults(sources.folder).override(**chosen), read_inputs())
     numbered = options.prompts is not None or len(prompts) > 1
     paths = PicturePaths.plan(options.out, prompts, numbered=numbered, count=options.count)
 
@@ -108,13 +110,14 @@ def paint(options: Options, mask: Path | None) -> None:
 
     pipe = Pipeline.from_pretrained(sources, options.device, options.dtype, compile=options.compile)
     pipe.load_lora(loras)
+    request = replace(request, settings=pipe.model.defaults_for(request.inputs).override(**chosen))
     task = pipe.task(request)
     for note in _notes(options, request):
         print(note, file=sys.stderr)
     _make(pipe, request, task, paths, options.json)
 
 
-def _prompts(options: Options) -> tuple[str, ...]:
+def _prompts(options: Painting) -> tuple[str, ...]:
     if options.prompts is not None:
         if options.prompt:
             raise InputError("give prompts as arguments or in a --prompts file, not both")
@@ -164,8 +167,9 @@ def parse_size(size: str | None) -> tuple[int | None, int | None]:
     return int(width), int(height)
 
 
-def _inputs(options: Options, mask: Path | None) -> "Inputs":
-    """
+def begin_with(options: Options, mask: Path | None) -> "Inputs":
+    """The picture that is begun with; with a mask, only a part of it is painted anew.
+
     Raises:
         InputError: They do not go together.
         MissingFileError, FileFormatError: One is missing or no picture.
@@ -181,7 +185,7 @@ def _inputs(options: Options, mask: Path | None) -> "Inputs":
     )
 
 
-def _request(options: Options, prompts: tuple[str, ...], settings: Settings, inputs: "Inputs") -> "Request":
+def _request(options: Painting, prompts: tuple[str, ...], settings: Settings, inputs: "Inputs") -> "Request":
     from mezzotint.generation.request import Request, as_negatives, random_seed
 
     return Request(
@@ -195,7 +199,7 @@ def _request(options: Options, prompts: tuple[str, ...], settings: Settings, inp
     )
 
 
-def _notes(options: Options, request: "Request") -> Iterator[str]:
+def _notes(options: Painting, request: "Request") -> Iterator[str]:
     if options.seed is None:
         yield f"seed {request.seed}"
     if options.negative and not request.guided:

@@ -23,4 +23,4 @@ class Options(generate.Options):
 
 
 def run(options: Options) -> None:
-    generate.paint(options, options.mask)
+    generate.paint(options, lambda: generate.begin_with(options, options.mask))

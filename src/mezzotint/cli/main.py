@@ -16,6 +16,7 @@ from mezzotint.errors import InputError, MezzotintError
 # Verb -> (module with `Options` and `run`, what the overview says). A module is imported when its verb is called.
 VERBS = {
     "generate": ("mezzotint.cli.generate", "make pictures from prompts"),
+    "edit": ("mezzotint.cli.edit", "change pictures as a prompt says"),
     "inpaint": ("mezzotint.cli.inpaint", "paint a part of a picture anew"),
     "inspect": ("mezzotint.cli.inspect", "say what a picture, a model folder or a weights file holds"),
     "convert": ("mezzotint.cli.convert", "write a component's weights in another format"),

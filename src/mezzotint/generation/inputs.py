@@ -51,15 +51,16 @@ class Inputs:
             raise InputError(f"the mask is {mask} and the image {image}; they must be equally large")
 
     def digests(self) -> dict[str, str | None]:
-        """The SHA-256 of the size and pixels of what to begin with, of the mask and of what to follow."""
-        image = self.images[0] if self.images else None
-        return {"image": _digest(image), "mask": _digest(self.mask), "control_image": _digest(self.control)}
+        """The SHA-256 of the sizes and pixels of the images, of the mask and of what to follow."""
+        mask, control = ([] if picture is None else [picture] for picture in (self.mask, self.control))
+        return {"image": _digest(self.images), "mask": _digest(mask), "control_image": _digest(control)}
 
 
-def _digest(picture: Image.Image | None) -> str | None:
-    if picture is None:
-        return None
-    return hashlib.sha256(f"{picture.width}x{picture.height} ".encode() + picture.tobytes()).hexdigest()
+def _digest(pictures: Sequence[Image.Image]) -> str | None:
+    together = hashlib.sha256()
+    for picture in pictures:
+        together.update(f"{picture.width}x{picture.height} ".encode() + picture.tobytes())
+    return together.hexdigest() if pictures else None
 
 
 NOTHING = Inputs()

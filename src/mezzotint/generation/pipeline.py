@@ -29,7 +29,7 @@ from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
 from mezzotint.generation.omni import ZImageOmni
 from mezzotint.generation.picture_files import PictureParameters
 from mezzotint.generation.qwen_image import QwenImage
-from mezzotint.generation.qwen_image_edit import QwenImageEdit
+from mezzotint.generation.qwen_image_edit import QwenImageEdit, QwenImageEditPlus
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Model, Task
@@ -39,14 +39,13 @@ from mezzotint.models.bundle import INDEX, read_json
 from mezzotint.models.sources import Sources, find_sources
 from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
 
-Load = Callable[[Sources, torch.device, torch.dtype], Model]
-# What a model folder's model_index.json calls itself, and what loads it.
-MODELS: dict[str, Load] = {
-    "ZImagePipeline": ZImage.load,
-    "ZImageOmniPipeline": ZImageOmni.load,
-    "QwenImagePipeline": QwenImage.load,
-    "QwenImageEditPipeline": QwenImageEdit.load,
-    "QwenImageEditPlusPipeline": QwenImageEdit.load_plus,
+# What a model folder's model_index.json calls itself.
+MODELS: dict[str, type[Model]] = {
+    "ZImagePipeline": ZImage,
+    "ZImageOmniPipeline": ZImageOmni,
+    "QwenImagePipeline": QwenImage,
+    "QwenImageEditPipeline": QwenImageEdit,
+    "QwenImageEditPlusPipeline": QwenImageEditPlus,
 }
 
 # Picture tokens, both guidance branches counted, that go through the network together. A processor is at its fastest
@@ -112,7 +111,7 @@ class Pipeline:
         )
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
-        pipe = cls(load_model(sources, at, kind), sources)
+        pipe = cls(model_class(sources).load(sources, at, kind), sources)
         if compile:
             check_compiler(at)
             pipe._compile()
@@ -359,15 +358,15 @@ class Pipeline:
         return on_step
 
 
-def load_model(sources: Sources, device: torch.device, dtype: torch.dtype) -> Model:
-    """A model folder's networks, by the kind that it says it is.
+def model_class(sources: Sources) -> type[Model]:
+    """The kind that a model folder says it is.
 
     Raises:
-        MissingFileError: A file is missing.
-        FileFormatError: A file is broken, or the model is of a kind that is not known here.
+        MissingFileError: The folder does not say.
+        FileFormatError: It does so in a broken file, or the kind is not known here.
     """
     index = sources.folder / INDEX
     kind = read_json(index).get("_class_name")
     if kind not in MODELS:
         raise FileFormatError(f"{index}: the model is a {kind}, supported here: {', '.join(MODELS)}")
-    return MODELS[kind](sources, device, dtype)
+    return MODELS[kind]

@@ -61,34 +61,23 @@ EDIT_PLUS = Release(most_pictures=None, numbered=True, vision_share=(384 / 1024)
 
 
 class QwenImageEdit(QwenImage):
-    """A Qwen-Image that edits (`task.Model`). References are brought to the area of the model's own size."""
+    """A Qwen-Image that edits a picture (`task.Model`). References are brought to the area of the model's own size."""
 
     edits = True
+    release = EDIT
 
-    def __init__(self, components: QwenImageComponents, release: Release, limits: PixelLimits) -> None:
+    def __init__(self, components: QwenImageComponents, limits: PixelLimits) -> None:
         super().__init__(components)
-        self.release, self.limits = release, limits
+        self.limits = limits
 
     @classmethod
     def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "QwenImageEdit":
-        """Qwen-Image-Edit.
-
+        """
         Raises:
             MissingFileError, FileFormatError: As `loading_qwen_image.load_components`.
         """
-        return cls._load(EDIT, model, device, dtype)
-
-    @classmethod
-    def load_plus(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "QwenImageEdit":
-        """Edit-Plus, likewise."""
-        return cls._load(EDIT_PLUS, model, device, dtype)
-
-    @classmethod
-    def _load(
-        cls, release: Release, model: Path | Sources, device: torch.device, dtype: torch.dtype
-    ) -> "QwenImageEdit":
         limits = load_pixel_limits(as_sources(model).folder)
-        return cls(load_components(model, device, dtype, vision=True), release, limits)
+        return cls(load_components(model, device, dtype, vision=True), limits)
 
     def defaults_for(self, inputs: Inputs) -> Settings:
         """The new picture has the shape of one that is given, and the model's own area."""
@@ -139,6 +128,12 @@ class QwenImageEdit(QwenImage):
         """What the autoencoder makes of them."""
         tensors = [picture_tensor(picture, *area_shaped_like(picture, self._area)) for picture in pictures]
         return [self.autoencoder.encode(tensor.to(self.text.device))[0] for tensor in tensors]
+
+
+class QwenImageEditPlus(QwenImageEdit):
+    """One that edits several pictures together (`task.Model`)."""
+
+    release = EDIT_PLUS
 
 
 def area_shaped_like(picture: Image.Image, area: float) -> tuple[int, int]:

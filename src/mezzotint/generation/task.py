@@ -5,8 +5,10 @@ A model (`z_image.py`, …) knows its sizes and its prompts and turns a request 
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
+import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -15,6 +17,7 @@ from mezzotint.flow.samplers import OnStep, ignore
 from mezzotint.generation.inputs import Inputs
 from mezzotint.generation.request import Job, Request
 from mezzotint.generation.settings import Settings
+from mezzotint.models.sources import Sources
 
 
 class Run(NamedTuple):
@@ -57,6 +60,14 @@ class Model(Protocol):
     autoencoder: Any
     text: Any
     edits: bool  # whether pictures that it is given are references; else one is what it begins with
+
+    @classmethod
+    def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "Model":
+        """
+        Raises:
+            MissingFileError, FileFormatError: A file is missing, broken, or does not fit the others.
+        """
+        ...
 
     @property
     def defaults(self) -> Settings: ...
