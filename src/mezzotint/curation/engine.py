@@ -1,0 +1,50 @@
+"""Daft distributes the shards: over the processes of this machine by its native runner, over a cluster by Ray."""
+
+import os
+import pickle
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any
+
+from mezzotint.curation.stage import Resources
+from mezzotint.errors import MezzotintError, MissingDependencyError
+
+# Nothing is reported to anybody, and the only bar is ours; Daft reads these when it is imported.
+os.environ |= {"DAFT_ANALYTICS_ENABLED": "0", "DO_NOT_TRACK": "true", "DAFT_PROGRESS_BAR": "0"}
+
+try:
+    import daft
+except ImportError as cause:
+    raise MissingDependencyError("curation runs on Daft: pip install 'mezzotint[curation]'") from cause
+
+
+class _Task:
+    """A function over pickled items, for another process. What a user can cause comes back and is raised there."""
+
+    def __init__(self, function: Callable[[Any], Any]) -> None:
+        self._function = function
+
+    def __call__(self, item: bytes) -> bytes:
+        try:
+            return pickle.dumps(self._function(pickle.loads(item)))
+        except MezzotintError as error:
+            return pickle.dumps(error)
+
+
+def distribute(
+    function: Callable[[Any], Any], items: Iterable[Any], *, workers: int, resources: Resources
+) -> Iterator[Any]:
+    """`function` of each item, as they get done, in `workers` processes. Both must be picklable.
+
+    Raises whatever error of this program's tree the function raises.
+    """
+    pickled = [pickle.dumps(item) for item in items]
+    if not pickled:
+        return
+    workers = min(workers, len(pickled))
+    task = daft.cls(_Task, gpus=resources.gpus, use_process=True, max_concurrency=workers)(function)
+    frame = daft.from_pydict({"item": pickled}).into_batches(1).select(task(daft.col("item")).alias("result"))
+    for row in frame.iter_rows(results_buffer_size=workers):
+        result = pickle.loads(row["result"])
+        if isinstance(result, MezzotintError):
+            raise result
+        yield result
