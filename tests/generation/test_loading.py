@@ -5,10 +5,18 @@ from typing import Any
 
 import pytest
 import torch
+from tests.generation.omni_model import write_omni_model
 
 from mezzotint.errors import FileFormatError, MissingFileError
-from mezzotint.generation.loading import load_autoencoder, load_components, load_text_tower, load_transformer
+from mezzotint.generation.loading import (
+    load_autoencoder,
+    load_components,
+    load_text_tower,
+    load_transformer,
+    load_vision_tower,
+)
 from mezzotint.generation.settings import Settings
+from mezzotint.models.single_stream import OmniTransformer
 
 
 def test_all_components_in_the_dtype_asked_for(model: Path) -> None:
@@ -25,6 +33,16 @@ def test_the_files_dtype_by_default(model: Path) -> None:
     for network in (load_transformer(model / "transformer"), load_autoencoder(model / "vae"), load_text_tower(model)):
         assert {parameter.dtype for parameter in network.parameters()} == {torch.float32}
         assert not any(tensor.is_meta for tensor in (*network.parameters(), *network.buffers()))
+
+
+def test_a_vision_tower_and_the_transformer_that_listens_to_it(tmp_path: Path) -> None:
+    folder = write_omni_model(tmp_path / "omni")
+    tower = load_vision_tower(folder / "siglip", torch.bfloat16, processor=folder / "siglip_processor")
+    assert {parameter.dtype for parameter in tower.parameters()} == {torch.bfloat16}
+    assert not any(tensor.is_meta or tensor.requires_grad for tensor in (*tower.parameters(), *tower.buffers()))
+    transformer = load_transformer(folder / "transformer")
+    assert isinstance(transformer, OmniTransformer)
+    assert not any(parameter.is_meta for parameter in transformer.parameters())
 
 
 class TestBrokenModels:

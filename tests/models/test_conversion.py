@@ -7,6 +7,7 @@ import pytest
 import torch
 from diffusers import AutoencoderKL, ZImageTransformer2DModel
 from gguf import GGUFReader
+from tests.generation.omni_model import write_omni_model
 from tests.generation.tiny_model import write_model
 from torch import Tensor
 
@@ -16,6 +17,7 @@ from mezzotint.models.bundle import read_weights, write_weights
 from mezzotint.models.components import open_component
 from mezzotint.models.conversion import convert, format_of
 from mezzotint.models.formats import Reading
+from mezzotint.models.single_stream import OmniTransformer
 
 
 @pytest.fixture(scope="module")
@@ -25,6 +27,16 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def equal(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
     return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def test_an_omni_transformer_takes_its_vision_parts_along(tmp_path: Path) -> None:
+    model = write_omni_model(tmp_path / "omni")
+    source = model
+    for station, format in {"one.safetensors": "original", "two.gguf": "gguf", "three": "folder"}.items():
+        convert(source, tmp_path / station, "transformer", format, None)
+        source = tmp_path / station
+    assert isinstance(load_transformer(tmp_path / "one.safetensors"), OmniTransformer)
+    assert equal(read_weights(tmp_path / "three"), read_weights(model / "transformer"))
 
 
 @pytest.mark.parametrize("component", ["transformer", "vae", "text_encoder"])

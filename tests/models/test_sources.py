@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors.torch import save_file
+from tests.generation.omni_model import write_omni_model
 from tests.generation.tiny_model import write_model
 
 from mezzotint.errors import FileFormatError, MissingFileError
@@ -22,6 +23,13 @@ def test_a_folder(model: Path) -> None:
     assert sources.components["vae"] == model / "vae"
     assert sources.name == "tiny"
     assert sources.digest() == bundle.digest(model)
+
+
+def test_a_vision_tower_that_a_folder_has(tmp_path: Path) -> None:
+    sources = find_sources(write_omni_model(tmp_path / "omni"))
+    assert sources == as_sources(tmp_path / "omni")
+    assert sources.components["siglip"] == tmp_path / "omni" / "siglip"
+    assert sources.digest() == bundle.digest(tmp_path / "omni")
 
 
 def test_a_file_and_what_it_lacks(model: Path, tmp_path: Path) -> None:

@@ -224,6 +224,7 @@ class TestStrangers:
             (["layers.0.attention.to_q.lokr_w1"], "a LoRA (LoKr)"),
             (["model.diffusion_model.input_blocks.0.0.weight"], "a Stable Diffusion U-Net"),
             (["model.layers.0.self_attn.q_proj.weight"], "a language model other than Qwen3"),
+            (["vision_model.embeddings.patch_embedding.weight"], "a CLIP or SigLIP vision tower"),
             (["a", "b", "c", "d"], "something else (a, b, c and 1 more)"),
             ([], "empty"),
         ],

@@ -8,7 +8,7 @@ import transformers
 from diffusers import ZImagePipeline
 
 from mezzotint.models import bundle
-from mezzotint.models.text import MINI, QWEN3_4B, TextConfig, TextTower, build, from_published, init_weights
+from mezzotint.models.text import MINI, QWEN3_4B, TextConfig, TextTower, build, from_published, in_chat, init_weights
 from mezzotint.models.text.tokenizer import save_tokenizer
 
 from .conftest import CAPTIONS, TINY
@@ -52,6 +52,12 @@ def test_alone_and_in_a_batch_are_equal(tower: TextTower) -> None:
     together = tower.encode(PROMPTS)
     for prompt, features in zip(PROMPTS, together, strict=True):
         torch.testing.assert_close(tower.encode([prompt])[0], features, rtol=1e-5, atol=1e-6)
+
+
+def test_segments_bring_their_own_template(tower: TextTower) -> None:
+    ours = tower.encode_segments([in_chat(PROMPTS[0]), "red apple"], max_tokens=9)
+    torch.testing.assert_close(ours[0], tower.encode(PROMPTS[:1], max_tokens=9)[0], rtol=1e-5, atol=1e-6)
+    assert len(ours[1]) == len(tower.tokenizer.encode("red apple").ids) < 9
 
 
 def test_positions_survive_a_cast_to_bf16(tower: TextTower) -> None:

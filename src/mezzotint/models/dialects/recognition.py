@@ -73,6 +73,7 @@ SEEMS = (
     ("self_attn.q_proj", "a language model other than Qwen3"),
     ("blk.0.", "a language model other than Qwen3"),
     ("text_model.encoder.", "a CLIP text encoder"),
+    ("embeddings.patch_embedding.", "a CLIP or SigLIP vision tower"),
     ("encoder.block.0.layer.", "a T5 text encoder"),
 )
 
