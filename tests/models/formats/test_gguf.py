@@ -73,6 +73,17 @@ def test_our_file_is_read_by_the_library(tmp_path: Path) -> None:
         assert np.array_equal(ours.tensors[tensor.name].read(torch.float32).numpy(), expected.reshape(6, 64))
 
 
+def test_what_has_more_than_four_axes_is_folded_and_comes_back(tmp_path: Path) -> None:
+    """A video autoencoder's convolutions, and a vision tower's patches."""
+    numbers = torch.arange(2 * 3 * 2 * 4 * 5).float().view(2, 3, 2, 4, 5)
+    write_gguf(tmp_path / "x.gguf", {"conv": Outgoing("F32", (2, 3, 2, 4, 5), lambda: numbers)}, {"note": "x"})
+    (stored,) = GGUFReader(tmp_path / "x.gguf").tensors
+    assert stored.shape.tolist() == [20, 2, 3, 2]
+    file = open_weights(tmp_path / "x.gguf")
+    assert file.metadata["note"] == "x"
+    assert torch.equal(file.tensors["conv"].read(None), numbers)
+
+
 def test_the_table_of_types_is_the_librarys() -> None:
     from gguf.constants import GGML_QUANT_SIZES
 
