@@ -1,5 +1,6 @@
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ from tests.generation.oracle import assert_parity
 from tests.generation.pictures import photograph
 
 from mezzotint.errors import FileFormatError, InputError, MissingFileError
+from mezzotint.generation.inputs import Inputs
 from mezzotint.generation.omni import cropped, segments_of, shrunk
 from mezzotint.generation.pipeline import Pipeline
+from mezzotint.generation.request import Request
+from mezzotint.generation.settings import Settings
 
 PROMPT = "a red disc, the table of the first picture"
 ONE = [photograph(80, 64)]
@@ -115,6 +119,18 @@ class TestCalls:
         together = pipe([PROMPT, "two blue boxes"], seed=4, num_images_per_prompt=2, **common).images
         alone = pipe("two blue boxes", seed=5, **common).images
         torch.testing.assert_close(together[3], alone[0], atol=1e-4, rtol=0)
+
+    def test_references_count_where_batches_are_made(self, pipe: Pipeline) -> None:
+        request = Request(
+            prompts=(PROMPT,),
+            negatives=("",),
+            seed=0,
+            count=1,
+            settings=Settings(steps=1, guidance=0.0, width=64, height=48),
+        )
+        images = [(), tuple(ONE), tuple(TWO)]
+        requests = [replace(request, inputs=Inputs(images=some)) for some in images]
+        assert [pipe.model.tokens(one) for one in requests] == [12, 12 + 20, 12 + 47]
 
     def test_everything_that_does_not_change_is_encoded_once(
         self, pipe: Pipeline, monkeypatch: pytest.MonkeyPatch

@@ -94,6 +94,10 @@ class ZImageOmni(ZImage):
 
         return self._from_noise(request, Kept(refine, lambda several: tuple(chain(*several))))
 
+    def tokens(self, request: Request) -> int:
+        areas = [min(picture.width * picture.height, self._area) for picture in request.inputs.images]
+        return super().tokens(request) + sum(areas) // self._side**2
+
     def _pictures(self, request: Request) -> list[Image.Image]:
         """The references as the towers see them: those larger than the model makes are brought to the size wanted.
 

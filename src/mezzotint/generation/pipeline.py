@@ -42,6 +42,10 @@ from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dty
 # What a model folder's model_index.json calls itself.
 MODELS: dict[str, type[Model]] = {
     "ZImagePipeline": ZImage,
+    "ZImageImg2ImgPipeline": ZImage,
+    "ZImageInpaintPipeline": ZImage,
+    "ZImageControlNetPipeline": ZImage,
+    "ZImageControlNetInpaintPipeline": ZImage,
     "ZImageOmniPipeline": ZImageOmni,
     "QwenImagePipeline": QwenImage,
     "QwenImageEditPipeline": QwenImageEdit,
@@ -299,7 +303,7 @@ class Pipeline:
         """Pictures that are sampled together; every result is the same, to rounding, whatever it is."""
         most = CPU_BATCH_TOKENS if self.device.type == "cpu" else BATCH_TOKENS
         branches = 2 if request.guided else 1
-        return max(1, most // (self.model.tokens(request.settings) * branches))
+        return max(1, most // (self.model.tokens(request) * branches))
 
     @torch.inference_mode()
     def decode(self, latents: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 height width"]:
@@ -363,10 +367,12 @@ def model_class(sources: Sources) -> type[Model]:
 
     Raises:
         MissingFileError: The folder does not say.
-        FileFormatError: It does so in a broken file, or the kind is not known here.
+        FileFormatError: It does so in a broken file, the kind is not known here, or a ControlNet cannot lead it.
     """
     index = sources.folder / INDEX
     kind = read_json(index).get("_class_name")
     if kind not in MODELS:
         raise FileFormatError(f"{index}: the model is a {kind}, supported here: {', '.join(MODELS)}")
+    if "controlnet" in sources.components and MODELS[kind] is not ZImage:
+        raise FileFormatError(f"{index}: the model is a {kind}; the ControlNets that are known here are for Z-Image")
     return MODELS[kind]

@@ -68,7 +68,10 @@ class QwenImage:
     def defaults_for(self, inputs: Inputs) -> Settings:
         return self.defaults
 
-    def tokens(self, settings: Settings) -> int:
+    def tokens(self, request: Request) -> int:
+        return self._picture_tokens(request.settings)
+
+    def _picture_tokens(self, settings: Settings) -> int:
         _, rows, columns = self._latent_shape(settings)
         return rows * columns // self.transformer.config.patch_size**2
 
@@ -112,7 +115,7 @@ class QwenImage:
             network=network,
             guidance=TrueGuidance(w=settings.guidance, patch=self.transformer.config.patch_size),
             captions=KeptCaptions(read),
-            sigmas=self.schedule(settings.steps, self.tokens(settings)),
+            sigmas=self.schedule(settings.steps, self._picture_tokens(settings)),
             noise_shape=self._latent_shape(settings),
         )
 

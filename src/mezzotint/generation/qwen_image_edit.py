@@ -98,6 +98,11 @@ class QwenImageEdit(QwenImage):
 
         return self._from_noise(request, network, read)
 
+    def tokens(self, request: Request) -> int:
+        side = self.autoencoder.downscale * self.transformer.config.patch_size
+        sizes = [area_shaped_like(picture, self._area) for picture in request.inputs.images]
+        return super().tokens(request) + sum(width * height // side**2 for width, height in sizes)
+
     def _check(self, inputs: Inputs) -> None:
         """
         Raises:

@@ -76,8 +76,8 @@ class Model(Protocol):
         """Its defaults, where the pictures that it is given say more about the size."""
         ...
 
-    def tokens(self, settings: Settings) -> int:
-        """Tokens of one picture and guidance branch in the network; by them batches are made.
+    def tokens(self, request: Request) -> int:
+        """Tokens of one picture and its references in one guidance branch; by them batches are made.
 
         Raises:
             InputError: It cannot make this size.

@@ -79,7 +79,7 @@ class ZImage:
             network=self.transformer if inputs.control is None else self._controlled(inputs, settings),
             guidance=ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation),
             captions=captions,
-            sigmas=self.schedule(settings.steps, self.tokens(settings)),
+            sigmas=self.schedule(settings.steps, self._picture_tokens(settings)),
             noise_shape=self._latent_shape(settings),
         )
 
@@ -92,7 +92,9 @@ class ZImage:
         if len(inputs.images) > 1:
             raise InputError(f"this model begins with one image, not with {len(inputs.images)}")
         if inputs.control is not None and self.control is None:
-            raise InputError("there is a control image but no ControlNet that follows it; load one with the model")
+            raise InputError(
+                "there is a control image but no ControlNet to follow it; give one with the model (--control)"
+            )
         if inputs.control and inputs.mask and inputs.strength is not None:
             raise InputError("a ControlNet that sees the mask begins with noise; leave strength out")
 
@@ -130,7 +132,10 @@ class ZImage:
     def _device(self) -> torch.device:
         return self.transformer.final_layer.weight.device
 
-    def tokens(self, settings: Settings) -> int:
+    def tokens(self, request: Request) -> int:
+        return self._picture_tokens(request.settings)
+
+    def _picture_tokens(self, settings: Settings) -> int:
         _, rows, columns = self._latent_shape(settings)
         return rows * columns // self.transformer.config.patch_size**2
 
