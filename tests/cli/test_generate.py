@@ -7,12 +7,14 @@ import subprocess
 import sys
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 from PIL import Image
 from safetensors.torch import save_file
 from tests.generation.pictures import photograph
+from tests.generation.tiny_control import write_controls
 
 import mezzotint
 from mezzotint.cli.main import main
@@ -121,6 +123,37 @@ class TestImageToImage:
             assert picture.size == (32, 32)
 
 
+class TestControl:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def controls(cls, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+        return write_controls(tmp_path_factory.mktemp("controls"))
+
+    @pytest.mark.parametrize("release", ["1.0", "2.0", "2.1"])
+    def test_the_picture_is_the_pipelines(
+        self, model: Path, controls: dict[str, Path], tmp_path: Path, release: str
+    ) -> None:
+        lines, path = tmp_path / "lines.png", tmp_path / "x.png"
+        photograph(90, 70).save(lines)
+        options = ["--control", str(controls[release]), "--control-image", str(lines), "--control-scale", "0.6"]
+        assert generate(model, "a red disc", "--seed", "3", "--out", str(path), *options) == 0
+        pipe = Pipeline.from_pretrained(model, "cpu", "float32", controlnet=controls[release])
+        common: dict[str, Any] = {"control_image": photograph(90, 70), "controlnet_conditioning_scale": 0.6}
+        (expected,) = pipe("a red disc", seed=3, **common).images
+        with Image.open(path) as picture:
+            assert picture.tobytes() == expected.tobytes()
+        stored = read_parameters(path)
+        assert stored is not None
+        assert (stored.model, stored.control_scale) == (f"tiny + {release}", 0.6)
+        assert stored.control_image == Inputs(control=photograph(90, 70)).digests()["control_image"]
+
+    def test_a_single_file(self, model: Path, controls: dict[str, Path], tmp_path: Path) -> None:
+        photograph(90, 70).save(tmp_path / "lines.png")
+        file = controls["2.1"] / "diffusion_pytorch_model.safetensors"
+        options = ["--control", str(file), "--control-image", str(tmp_path / "lines.png")]
+        assert generate(model, "a red disc", "--out", str(tmp_path / "x.png"), *options) == 0
+
+
 class TestBadInput:
     """One line on stderr, exit code 2, nothing on stdout, no picture."""
 
@@ -169,6 +202,12 @@ class TestBadInput:
             (["a", "--image", "/"], "picture / cannot be read: Is a directory"),
             (["a", "--image", "/dev/null"], "picture /dev/null cannot be decoded"),
             (["a", "--strength", "0.5"], "there is strength but no image that it is for"),
+            (["a", "--control", "absent.safetensors"], "--control needs --control-image"),
+            (
+                ["a", "--control", "absent.safetensors", "--control-image", "absent.png"],
+                "picture absent.png is missing",
+            ),
+            (["a", "--control-scale", "nan"], "the control scale is nan"),
             (["a", "b", "--out", "x.png"], "several prompts need a folder"),
             (["a", "--prompts", "absent.txt"], "not both"),
             (["--prompts", "absent.txt"], "prompt file absent.txt is missing"),
@@ -179,6 +218,19 @@ class TestBadInput:
     )
     def test_options(self, model: Path, capsys: Output, arguments: list[str], reason: str) -> None:
         assert reason in self.refused(capsys, model, *arguments)
+
+    def test_controls(self, model: Path, capsys: Output, tmp_path: Path) -> None:
+        photograph(32, 32).save("photo.jpg")
+        led = ["a", "--control-image", "photo.jpg"]
+        assert "no ControlNet to follow it" in self.refused(capsys, model, *led)
+        assert "absent.safetensors is missing" in self.refused(capsys, model, *led, "--control", "absent.safetensors")
+        other = str(model / "transformer" / "diffusion_pytorch_model.safetensors")
+        assert "it holds Z-Image transformer" in self.refused(capsys, model, *led, "--control", other)
+        control = write_controls(tmp_path / "controls")["2.1"]
+        values = json.loads((control / "config.json").read_text()) | {"dim": 96}
+        (control / "config.json").write_text(json.dumps(values))
+        message = self.refused(capsys, model, *led, "--control", str(control))
+        assert "the ControlNet is for another network: dim is 96, the model's is 64" in message
 
     def test_an_empty_prompt_file(self, model: Path, capsys: Output) -> None:
         Path("prompts.txt").write_text("\n\n")

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 from tests.generation.pictures import photograph, right_half
+from tests.generation.tiny_control import write_controls
 
 from mezzotint.cli.main import main
 from mezzotint.generation.inputs import Inputs
@@ -40,6 +41,26 @@ def test_the_picture_is_the_pipelines(model: Path, capsys: Output) -> None:
     assert stored is not None
     digests = Inputs(images=(IMAGE,), mask=MASK.convert("RGB")).digests()
     assert (stored.image, stored.mask) == (digests["image"], digests["mask"])
+
+
+class TestControl:
+    @pytest.fixture(scope="class")
+    @classmethod
+    def controls(cls, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+        return write_controls(tmp_path_factory.mktemp("controls"))
+
+    options = ("--image", "photo.png", "--mask", "mask.png", "--control-image", "photo.png", "--seed", "3")
+
+    def test_a_controlnet_that_sees_the_mask(self, model: Path, controls: dict[str, Path]) -> None:
+        assert inpaint(model, "a red disc", *self.options, "--control", str(controls["2.1"]), "--out", "x.png") == 0
+        pipe = Pipeline.from_pretrained(model, "cpu", "float32", controlnet=controls["2.1"])
+        (expected,) = pipe("a red disc", image=IMAGE, mask_image=MASK, control_image=IMAGE, seed=3).images
+        with Image.open("x.png") as picture:
+            assert picture.tobytes() == expected.tobytes()
+
+    def test_one_that_does_not(self, model: Path, controls: dict[str, Path], capsys: Output) -> None:
+        assert inpaint(model, "a red disc", *self.options, "--control", str(controls["1.0"]), "--out", "x.png") == 2
+        assert "has 16 channels and sees no mask" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from mezzotint.cli.picture_paths import PicturePaths
 from mezzotint.cli.prompts import read_prompts
 from mezzotint.errors import InputError, MissingFileError
 from mezzotint.generation.settings import Settings, read_defaults
-from mezzotint.models.sources import find_sources
+from mezzotint.models.sources import Sources, find_sources
 
 if TYPE_CHECKING:
     from mezzotint.generation.inputs import Inputs
@@ -44,7 +44,7 @@ class Painting:
     """A model that comes with the package (`mezzotint models`), a model folder, a .safetensors or .gguf file, or a hub
     id like Tongyi-MAI/Z-Image-Turbo."""
     base: Annotated[str | None, tyro.conf.arg(metavar="MODEL")] = None
-    """The model that has what a single file lacks; by default Tongyi-MAI/Z-Image-Turbo."""
+    """The model that has what a single file lacks; by default Tongyi-MAI/Z-Image-Turbo or Qwen/Qwen-Image."""
     text_encoder: File = None
     """A file or folder to take the text encoder from."""
     vae: File = None
@@ -79,6 +79,10 @@ class Painting:
     json: bool = False
     """Print one JSON object a picture, with all its parameters, instead of its path."""
 
+    def sources(self) -> Sources:
+        """Where the model's parts come from."""
+        return find_sources(self.model, base=self.base, vae=self.vae, text_encoder=self.text_encoder)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Options(Painting):
@@ -88,6 +92,16 @@ class Options(Painting):
     """A picture to begin with (PNG, WebP or JPEG); it says the size too where --size does not."""
     strength: Annotated[float | None, tyro.conf.arg(metavar="S")] = None
     """How much of --image goes under in noise: above 0, at most 1; 0.6 by default."""
+    control: File = None
+    """A ControlNet for the model, a file or folder: it leads along --control-image."""
+    control_image: File = None
+    """The edges, depths, pose or lines to follow; scaled to the size of what is made."""
+    control_scale: Annotated[float, tyro.conf.arg(metavar="S")] = 0.75
+    """How strongly to follow them; 0 is not at all."""
+
+    def sources(self) -> Sources:
+        given = {"base": self.base, "vae": self.vae, "text_encoder": self.text_encoder, "controlnet": self.control}
+        return find_sources(self.model, **given)
 
 
 def run(options: Options) -> None:
@@ -100,7 +114,7 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
     prompts = _prompts(options)
     width, height = parse_size(options.size)
     loras = [parse_lora(text) for text in options.lora]
-    sources = find_sources(options.model, base=options.base, vae=options.vae, text_encoder=options.text_encoder)
+    sources = options.sources()
     chosen: dict[str, Any] = {"steps": options.steps, "guidance": options.guidance, "width": width, "height": height}
     request = _request(options, prompts, read_defaults(sources.folder).override(**chosen), read_inputs())
     numbered = options.prompts is not None or len(prompts) > 1
@@ -168,7 +182,7 @@ def parse_size(size: str | None) -> tuple[int | None, int | None]:
 
 
 def begin_with(options: Options, mask: Path | None) -> "Inputs":
-    """The picture that is begun with; with a mask, only a part of it is painted anew.
+    """The picture that is begun with, and the one that is followed; with a mask, only a part is painted anew.
 
     Raises:
         InputError: They do not go together.
@@ -177,11 +191,16 @@ def begin_with(options: Options, mask: Path | None) -> "Inputs":
     from mezzotint.data.pictures import read_picture
     from mezzotint.generation.inputs import Inputs, as_images, as_rgb
 
+    if options.control is not None and options.control_image is None:
+        raise InputError("--control needs --control-image: the picture that the ControlNet follows")
     image = None if options.image is None else read_picture(options.image)
+    follow = None if options.control_image is None else read_picture(options.control_image)
     return Inputs(
         images=as_images(image, "the image"),
         mask=None if mask is None else as_rgb(read_picture(mask), "the mask"),
         strength=options.strength,
+        control=None if follow is None else as_rgb(follow, "the control image"),
+        control_scale=options.control_scale,
     )
 
 

@@ -1,6 +1,7 @@
 """Paint a part of a picture anew: what is white in the mask, as the prompt says; what is black stays as it is.
 
-Its options are those of `mezzotint generate`; --strength is 1 by default, so that nothing of what was there is seen.
+Its options are those of `mezzotint generate`; --strength is 1 by default, so that nothing of what was there is seen. A
+ControlNet with a mask channel (--control; Fun Union 2.0, 2.1) sees the mask and what is kept.
 """
 
 from dataclasses import dataclass, field

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mezzotint.errors import FileFormatError
+from mezzotint.errors import FileFormatError, MissingFileError
 from mezzotint.models.bundle import open_files, read_json
 from mezzotint.models.dialects import guess, recognize, require
 from mezzotint.models.formats import StoredTensor, open_weights
@@ -49,6 +49,8 @@ def open_component(path: Path, component: str, variant: str | None = None) -> Co
         MissingFileError: A file is missing.
         FileFormatError: A file is broken, or holds no such component; the message says what it seems to be.
     """
+    if not path.exists():
+        raise MissingFileError(f"{path} is missing")
     if not path.is_file():
         config = read_json(path / "config.json")
         stored = open_files(path, variant)

@@ -9,10 +9,14 @@ from pathlib import Path
 
 from mezzotint.errors import FileFormatError
 from mezzotint.models.bundle import find_model, weight_files
-from mezzotint.models.dialects import guess, recognize
+from mezzotint.models.dialects import Dialect, guess, recognize
 from mezzotint.models.formats import open_weights
 
-PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"  # the rest of a model of which somebody has single files
+# The rest of a model of which somebody has a single file, by a network in it.
+PUBLISHED = "Tongyi-MAI/Z-Image-Turbo"
+PUBLISHED_FOR = dict.fromkeys(
+    ("Qwen-Image transformer", "Qwen2.5-VL text encoder", "AutoencoderKLQwenImage"), "Qwen/Qwen-Image"
+)
 COMPONENTS = ("transformer", "text_encoder", "vae")
 FURTHER = ("siglip", "controlnet")  # components that some folders have beside those
 FILES = (".safetensors", ".gguf")
@@ -29,8 +33,9 @@ class Sources:
     @property
     def name(self) -> str:
         """For people and picture files."""
-        replaced = [path.stem for component, path in self.components.items() if path != self.folder / component]
-        return " + ".join([self.folder.resolve().name, *dict.fromkeys(replaced)])
+        replaced = [path for component, path in self.components.items() if path != self.folder / component]
+        names = [path.name if path.is_dir() else path.stem for path in replaced]
+        return " + ".join([self.folder.resolve().name, *dict.fromkeys(names)])
 
     def variant_of(self, component: str) -> str | None:
         """A single file has none."""
@@ -65,7 +70,7 @@ def find_sources(
 
     Args:
         name: What `find_model` takes, or a .safetensors or .gguf file; one file may hold several components.
-        base: The model that has what such a file lacks; the published Z-Image-Turbo when left out.
+        base: The model that has what such a file lacks; the published Z-Image-Turbo or Qwen-Image when left out.
         vae, text_encoder, controlnet: Files or folders that replace these components, or come to them.
         variant: Of the weights in a model folder, like fp16. revision: A branch, tag or commit of a hub id.
 
@@ -75,23 +80,24 @@ def find_sources(
         FileFormatError: The file is broken, or holds no network that is known.
     """
     single = Path(name) if Path(name).suffix in FILES and not Path(name).is_dir() else None
-    held = [] if single is None else _components_of(single)
-    folder = find_model(name if single is None else base or PUBLISHED, revision, variant)
-    components = _of_folder(folder) | dict.fromkeys(held, Path(name))
+    held = [] if single is None else _networks_of(single)
+    published = next((PUBLISHED_FOR[one.network] for one in held if one.network in PUBLISHED_FOR), PUBLISHED)
+    folder = find_model(name if single is None else base or published, revision, variant)
+    components = _of_folder(folder) | dict.fromkeys((one.component for one in held), Path(name))
     given = {"vae": vae, "text_encoder": text_encoder, "controlnet": controlnet}
     components |= {component: Path(path) for component, path in given.items() if path is not None}
     return Sources(folder, components, variant)
 
 
-def _components_of(file: Path) -> list[str]:
+def _networks_of(file: Path) -> list[Dialect]:
     """What a file of weights holds.
 
     Raises:
         FileFormatError: Nothing that is known.
     """
     tensors = open_weights(file).tensors
-    held = [found.dialect.component for found in recognize(tensors)]
-    if held == ["controlnet"]:
+    held = [found.dialect for found in recognize(tensors)]
+    if [one.component for one in held] == ["controlnet"]:
         raise FileFormatError(f"{file} is a ControlNet; it leads a model (--control) and is none itself")
     if not held:
         raise FileFormatError(f"{file} holds no network that is known here; it seems to be {guess(tensors)}")

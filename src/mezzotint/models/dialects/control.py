@@ -13,6 +13,7 @@ REFINER_INPUT = "control_noise_refiner.0.before_proj.weight"
 
 def config(tensors: Stored) -> dict[str, Any]:
     """What shapes do not tell, the layers that are led, depends on the network: only their number is given here.
+    Of a refiner that has no layers of its own there is none.
 
     A file of 2.0 may carry a refiner that was never trained; its first projection is still zero, as diffusers knows it.
 
@@ -29,17 +30,15 @@ def config(tensors: Stored) -> dict[str, Any]:
         refiner = "control_noise_refiner"
     else:
         refiner = None if refiner_layers and REFINER_INPUT not in tensors else "control_layers"
-    refiner_layers = refiner_layers or RELEASED_REFINER_LAYERS
     return {
         "_class_name": "ZImageControlNetModel",
         "all_patch_size": [2],
         "all_f_patch_size": [1],
         "control_in_dim": patch // 4,
         "control_layers": layers,
-        "control_refiner_layers_places": None if refiner is None else list(range(refiner_layers)),
         "add_control_noise_refiner": refiner,
         "dim": width,
-        "n_refiner_layers": refiner_layers,
+        "n_refiner_layers": refiner_layers or None,
         "n_heads": width // max(1, head),
         "n_kv_heads": width // max(1, head),
         "norm_eps": 1e-5,
@@ -47,7 +46,6 @@ def config(tensors: Stored) -> dict[str, Any]:
     }
 
 
-RELEASED_REFINER_LAYERS = 2
 NETWORK = "ControlNet for Z-Image"
 DIFFUSERS = Dialect(
     component="controlnet",

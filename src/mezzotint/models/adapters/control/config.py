@@ -36,8 +36,10 @@ class ControlConfig:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any], network: SingleStreamConfig) -> "ControlConfig":
-        """Read diffusers' `config.json`; without `control_layers_places`, as of a single file, `control_layers` are
-        spread evenly over the network's, as in every release.
+        """Read diffusers' `config.json`.
+
+        What a single file does not tell is as in every release: so many `control_layers` are spread evenly over the
+        network's layers, and all blocks of its noise refiner are led.
 
         Raises:
             FileFormatError: A key is missing, has the wrong type, or it is not for this network.
@@ -49,15 +51,17 @@ class ControlConfig:
                 raise FileFormatError(f"config: {key} = {values[key]!r} is not supported, only {only!r} is")
         try:
             (patch_size,) = values["all_patch_size"]
+            refiner = _refiner(values)
+            refiner_layers = values["n_refiner_layers"]
             config = cls(
                 in_channels=int(values["control_in_dim"]),
                 places=_places(values, network.n_layers),
-                refiner=_refiner(values),
-                refiner_places=tuple(int(place) for place in values.get("control_refiner_layers_places") or ()),
+                refiner=refiner,
+                refiner_places=() if refiner == "alone" else _refiner_places(values, network.n_refiner_layers),
                 patch_size=int(patch_size),
                 dim=int(values["dim"]),
                 n_heads=int(values["n_heads"]),
-                n_refiner_layers=int(values["n_refiner_layers"]),
+                n_refiner_layers=network.n_refiner_layers if refiner_layers is None else int(refiner_layers),
             )
         except KeyError as cause:
             raise FileFormatError(f"config: {cause.args[0]} is missing") from cause
@@ -111,6 +115,11 @@ def _places(values: Mapping[str, Any], n_layers: int) -> tuple[int, ...]:
         return tuple(int(place) for place in places)
     count = int(values["control_layers"])
     return tuple(place * n_layers // count for place in range(count))
+
+
+def _refiner_places(values: Mapping[str, Any], n_refiner_layers: int) -> tuple[int, ...]:
+    places = values.get("control_refiner_layers_places")
+    return tuple(range(n_refiner_layers)) if places is None else tuple(int(place) for place in places)
 
 
 def _refiner(values: Mapping[str, Any]) -> Refiner:
