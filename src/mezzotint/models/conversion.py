@@ -87,21 +87,32 @@ def _in_original_layout(tensors: Mapping[str, StoredTensor], network: str) -> di
 def _check_complete(component: Component, name: str) -> None:
     """
     Raises:
-        FileFormatError: Tensors of a Z-Image transformer are missing, unknown or of wrong shapes.
+        FileFormatError: Tensors of a transformer are missing, unknown or of wrong shapes.
     """
-    if name != "transformer" or component.config.get("_class_name") != "ZImageTransformer2DModel":
+    expected = _expected_shapes(component.config) if name == "transformer" else None
+    if expected is None:
         return  # the other networks say so when they are loaded
-    from mezzotint.models.single_stream import SingleStreamConfig, published_shapes
-
-    expected = published_shapes(SingleStreamConfig.from_json(component.config))
     found = {name: tensor.shape for name, tensor in component.tensors.items()}
     if found != expected:
         wrong = sorted({name for name, _ in found.items() ^ expected.items()})
         more = f" and {len(wrong) - 3} more" if len(wrong) > 3 else ""
         raise FileFormatError(
-            f"{component.path} is no complete Z-Image transformer: missing, unknown or of wrong shapes are "
+            f"{component.path} is no complete transformer: missing, unknown or of wrong shapes are "
             f"{', '.join(wrong[:3])}{more}"
         )
+
+
+def _expected_shapes(config: Mapping[str, Any]) -> dict[str, tuple[int, ...]] | None:
+    """Of a transformer's published tensors; None for a kind that is not known."""
+    from mezzotint.models import dual_stream, single_stream
+
+    match config.get("_class_name"):
+        case "ZImageTransformer2DModel":
+            return single_stream.published_shapes(single_stream.SingleStreamConfig.from_json(config))
+        case "QwenImageTransformer2DModel":
+            return dual_stream.published_shapes(dual_stream.DualStreamConfig.from_json(config))
+        case _:
+            return None
 
 
 def _outgoing(name: str, tensor: StoredTensor, wanted: str | None) -> Outgoing:
