@@ -54,6 +54,17 @@ def test_the_text_leaves_out_what_there_is_not() -> None:
     assert "CFG scale: 1," in text
 
 
+def test_the_scale_of_guidance_is_1_where_there_is_none() -> None:
+    assert "CFG scale: 4," in replace(PARAMETERS, guidance=4.0, unguided=1.0).to_text()
+    assert "CFG scale: 1," in replace(PARAMETERS, guidance=1.0, unguided=1.0).to_text()
+
+
+def test_what_an_older_version_did_not_note_has_its_default() -> None:
+    noted = asdict(PARAMETERS)
+    del noted["unguided"], noted["image"]
+    assert PictureParameters.from_json(noted) == PARAMETERS
+
+
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(prompt=TEXT, negative=TEXT)
 def test_any_text_comes_back(tmp_path: Path, prompt: str, negative: str) -> None:

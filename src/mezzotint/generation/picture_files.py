@@ -8,7 +8,7 @@ import json
 import math
 import warnings
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,8 @@ class PictureParameters:
 
     Attributes:
         seed: Of its noise; None when the noise came from elsewhere.
-        guidance: The g of `flow.guidance`; 0 is none. The text chunk's "CFG scale" is g + 1, as A1111 counts it.
+        guidance, unguided: As the model counts it, and what is none then (`settings.Settings`). The text chunk's "CFG
+            scale" is 1 where there is none, as A1111 counts it.
         model, model_digest: The model's name, and the SHA-256 of its weights (`models.bundle.digest`).
         version: Of mezzotint.
         image, mask, control_image: The SHA-256 of the pictures that it was made with (`inputs.Inputs.digests`).
@@ -47,6 +48,7 @@ class PictureParameters:
     model: str
     model_digest: str
     version: str
+    unguided: float = 0.0
     image: str | None = None
     mask: str | None = None
     control_image: str | None = None
@@ -58,7 +60,7 @@ class PictureParameters:
         settings = {
             "Steps": self.steps,
             "Sampler": self.sampler.capitalize(),
-            "CFG scale": f"{self.guidance + 1:g}",
+            "CFG scale": f"{self.guidance - self.unguided + 1:g}",
             "Denoising strength": self.strength,
             "Seed": self.seed,
             "Size": f"{self.width}x{self.height}",
@@ -72,12 +74,13 @@ class PictureParameters:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "PictureParameters":
-        """Read `asdict`'s form; what a newer version added is left out.
+        """Read `asdict`'s form; what a newer version added is left out, what an older one had not has its default.
 
         Raises:
             ValueError: A value is missing or of the wrong type.
         """
-        values = {field.name: content.get(field.name) for field in fields(cls)}
+        defaults = {field.name: None if field.default is MISSING else field.default for field in fields(cls)}
+        values = {name: content.get(name, default) for name, default in defaults.items()}
         for name, value in values.items():
             if not _fits(name, value):
                 raise ValueError(f"{name} is {value!r}")
@@ -94,7 +97,7 @@ def _fits(name: str, value: Any) -> bool:
             return value is None or isinstance(value, str)
         case "strength" | "control_scale":
             return value is None or _is_finite(value)
-        case "guidance":
+        case "guidance" | "unguided":
             return _is_finite(value)
         case _:
             return isinstance(value, str)

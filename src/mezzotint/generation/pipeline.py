@@ -321,6 +321,7 @@ class Pipeline:
             seed=job.seed,
             steps=settings.steps,
             guidance=settings.guidance,
+            unguided=settings.unguided,
             width=settings.width,
             height=settings.height,
             sampler=request.sampler,
