@@ -15,7 +15,7 @@ from torch import Tensor
 
 from mezzotint.errors import FileFormatError, InputError, MissingFileError, UnknownModelError
 from mezzotint.generation import pipeline as pipeline_module
-from mezzotint.generation.pipeline import Pipeline, load_model
+from mezzotint.generation.pipeline import Pipeline, model_class
 from mezzotint.generation.z_image import ZImage
 from mezzotint.models import bundle
 from mezzotint.models.bundle import read_weights
@@ -206,7 +206,7 @@ class TestKinds:
 
     def test_a_missing_index(self, model: Path) -> None:
         with pytest.raises(MissingFileError, match=r"model_index\.json is missing"):
-            load_model(as_sources(model / "vae"), torch.device("cpu"), torch.float32)
+            model_class(as_sources(model / "vae"))
 
 
 def test_an_unknown_model() -> None:
