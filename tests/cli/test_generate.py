@@ -15,6 +15,7 @@ from PIL import Image
 from safetensors.torch import save_file
 from tests.generation.pictures import photograph
 from tests.generation.tiny_control import write_controls
+from tests.generation.tiny_qwen_image import write_qwen_image
 
 import mezzotint
 from mezzotint.cli.main import main
@@ -49,11 +50,27 @@ class TestPictures:
             "model": "tiny",
             "model_digest": bundle.digest(model),
             "version": mezzotint.__version__,
+            "unguided": 0.0,
             **dict.fromkeys(("image", "mask", "control_image", "strength", "control_scale")),
         }
         (expected,) = Pipeline.from_pretrained(model, "cpu", "float32")("a red disc", seed=3).images
         with Image.open(path) as picture:
             assert picture.tobytes() == expected.tobytes()
+
+    def test_qwen_image(self, tmp_path: Path, capsys: Output) -> None:
+        folder = write_qwen_image(tmp_path / "tiny-qwen")
+        assert generate(folder, "a red disc", "--seed", "3", "--out", str(tmp_path / "x.png")) == 0
+        stored = read_parameters(tmp_path / "x.png")
+        assert stored is not None
+        assert (stored.steps, stored.guidance, stored.negative_prompt, stored.width) == (3, 2.0, " ", 96)
+        (expected,) = Pipeline.from_pretrained(folder, "cpu", "float32")("a red disc", seed=3).images
+        with Image.open(tmp_path / "x.png") as picture:
+            assert picture.tobytes() == expected.tobytes()
+            assert "CFG scale: 2," in picture.info["parameters"]
+        capsys.readouterr()
+        plain = ["--guidance", "1", "--negative", "blue", "--seed", "3", "--out", str(tmp_path)]
+        assert generate(folder, "a red disc", *plain) == 0
+        assert capsys.readouterr().err.startswith("note: without guidance the negative prompt does nothing")
 
     def test_every_option(self, model: Path, tmp_path: Path, capsys: Output) -> None:
         options = "--seed 5 --steps 2 --guidance 1.5 --negative blue --size 48x32 --count 2 --sampler multistep --json"
