@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from PIL import Image
+from tests.generation.omni_model import write_omni_model
 from tests.generation.pictures import photograph
 from tests.generation.tiny_qwen_image import write_qwen_image
 
@@ -24,6 +25,11 @@ def editor(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_qwen_image(tmp_path_factory.mktemp("models") / "edit", "QwenImageEditPipeline")
+
+
+@pytest.fixture(scope="module")
+def omni(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_omni_model(tmp_path_factory.mktemp("models") / "omni")
 
 
 @pytest.fixture(autouse=True)
@@ -64,18 +70,18 @@ def test_another_size_and_several_prompts(editor: Path, capsys: Output) -> None:
         assert picture.size == (64, 32)
 
 
-class TestBadInput:
+def refused(capsys: Output, model: Path | str, *arguments: str) -> str:
     """One line on stderr, exit code 2, nothing on stdout, no picture."""
+    assert edit(model, "a red disc", "--out", "x.png", *arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("error: ")
+    assert err.count("\n") == 1
+    assert not Path("x.png").exists()
+    return err
 
-    def refused(self, capsys: Output, model: Path | str, *arguments: str) -> str:
-        assert edit(model, "a red disc", "--out", "x.png", *arguments) == 2
-        out, err = capsys.readouterr()
-        assert out == ""
-        assert err.startswith("error: ")
-        assert err.count("\n") == 1
-        assert not Path("x.png").exists()
-        return err
 
+class TestBadInput:
     @pytest.mark.parametrize(
         ("arguments", "reason"),
         [
@@ -89,14 +95,14 @@ class TestBadInput:
         ],
     )
     def test_options(self, editor: Path, capsys: Output, arguments: list[str], reason: str) -> None:
-        assert reason in self.refused(capsys, editor, *arguments)
+        assert reason in refused(capsys, editor, *arguments)
 
     def test_too_many_pictures(self, single: Path, capsys: Output) -> None:
-        err = self.refused(capsys, single, "--image", "first.png", "--image", "second.jpg")
+        err = refused(capsys, single, "--image", "first.png", "--image", "second.jpg")
         assert "this model edits 1 image, not 2: a Qwen-Image-Edit-Plus model takes several" in err
 
     def test_a_model_that_cannot_edit(self, model: Path, capsys: Output) -> None:
-        assert "cannot edit; Z-Image-Omni and Qwen-Image-Edit models can" in self.refused(
+        assert "cannot edit; Z-Image-Omni and Qwen-Image-Edit models can" in refused(
             capsys, model, "--image", "first.png"
         )
 
@@ -104,10 +110,54 @@ class TestBadInput:
         folder = Path(shutil.copytree(single, tmp_path / "copy"))
         config = folder / "text_encoder" / "config.json"
         config.write_text(json.dumps(json.loads(config.read_text()) | {"vision_config": None}))
-        err = self.refused(capsys, folder, "--image", "first.png")
+        err = refused(capsys, folder, "--image", "first.png")
         assert f"{folder / 'text_encoder'} has no vision tower, without which" in err
 
     def test_a_model_without_its_processor(self, single: Path, capsys: Output, tmp_path: Path) -> None:
         folder = Path(shutil.copytree(single, tmp_path / "copy"))
         (folder / "processor" / "preprocessor_config.json").unlink()
-        assert "preprocessor_config.json is missing" in self.refused(capsys, folder, "--image", "first.png")
+        assert "preprocessor_config.json is missing" in refused(capsys, folder, "--image", "first.png")
+
+
+class TestOmni:
+    """Z-Image Omni, of the same verb."""
+
+    @pytest.fixture(autouse=True)
+    def references(self) -> None:
+        photograph(80, 64).save("first.png")
+        photograph(64, 96).save("second.png")
+
+    def test_the_picture_is_the_pipelines(self, omni: Path, capsys: Output) -> None:
+        pictures = ["--image", "first.png", "--image", "second.png"]
+        assert edit(omni, "a red disc", *pictures, "--seed", "3", "--out", "x.png") == 0
+        assert capsys.readouterr().out == "x.png\n"
+        pipe = Pipeline.from_pretrained(omni, "cpu", "float32")
+        (expected,) = pipe("a red disc", image=[photograph(80, 64), photograph(64, 96)], seed=3).images
+        with Image.open("x.png") as picture:
+            assert picture.size == (64, 96)
+            assert picture.tobytes() == expected.tobytes()
+
+    def test_without_references_it_generates(self, omni: Path, capsys: Output) -> None:
+        options = ["--model", str(omni), "--device", "cpu", "--size", "48x32", "--steps", "1", "--out", "x.png"]
+        assert main(["generate", "a red disc", *options]) == 0
+        assert capsys.readouterr().out == "x.png\n"
+
+    @pytest.mark.parametrize(
+        ("arguments", "reason"),
+        [
+            ([], "--image"),
+            (["--image", "small.png"], "a reference of 40x90 is too small: 64 pixels a side is the least"),
+            (["--image", "first.png"] * 40, "40 references and the prompt 'a red disc' take"),
+            (["--image", "first.png", "--size", "40x32"], "width is 40; it must be a multiple of 16"),
+        ],
+        ids=["none", "too small", "too many", "size"],
+    )
+    def test_bad_input(self, omni: Path, capsys: Output, arguments: list[str], reason: str) -> None:
+        SECOND.save("small.png")
+        assert reason in refused(capsys, omni, *arguments)
+
+    def test_a_model_without_its_vision_tower(self, omni: Path, capsys: Output) -> None:
+        folder = Path(shutil.copytree(omni, "copy"))
+        shutil.rmtree(folder / "siglip")
+        err = refused(capsys, folder, "--image", "first.png")
+        assert f"{folder / 'siglip'} is missing: an Omni model has its vision tower there" in err
