@@ -12,7 +12,6 @@ import tyro
 
 from mezzotint.cli import generate
 from mezzotint.errors import InputError
-from mezzotint.models.sources import find_sources
 
 if TYPE_CHECKING:
     from mezzotint.generation.inputs import Inputs
@@ -40,8 +39,7 @@ def _check_model(options: Options) -> None:
     """
     from mezzotint.generation.pipeline import model_class
 
-    sources = find_sources(options.model, base=options.base, vae=options.vae, text_encoder=options.text_encoder)
-    if not model_class(sources).edits:
+    if not model_class(options.sources()).edits:
         raise InputError(
             f"model {options.model} cannot edit; Z-Image-Omni and Qwen-Image-Edit models can "
             "(`mezzotint generate --image` begins with a picture)"

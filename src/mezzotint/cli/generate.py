@@ -45,6 +45,10 @@ class Painting:
     id like Tongyi-MAI/Z-Image-Turbo."""
     base: Annotated[str | None, tyro.conf.arg(metavar="MODEL")] = None
     """The model that has what a single file lacks; by default Tongyi-MAI/Z-Image-Turbo or Qwen/Qwen-Image."""
+    revision: Name = None
+    """Of a hub id: a branch, a tag or a commit."""
+    variant: Name = None
+    """Of the weights in a model folder, like fp16."""
     text_encoder: File = None
     """A file or folder to take the text encoder from."""
     vae: File = None
@@ -81,7 +85,13 @@ class Painting:
 
     def sources(self) -> Sources:
         """Where the model's parts come from."""
-        return find_sources(self.model, base=self.base, vae=self.vae, text_encoder=self.text_encoder)
+        return find_sources(self.model, **self.parts)
+
+    @property
+    def parts(self) -> dict[str, Any]:
+        """What of the model is to come from elsewhere, or is a choice among what its folder has."""
+        parts = {"base": self.base, "vae": self.vae, "text_encoder": self.text_encoder}
+        return {**parts, "revision": self.revision, "variant": self.variant}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,9 +109,9 @@ class Options(Painting):
     control_scale: Annotated[float, tyro.conf.arg(metavar="S")] = 0.75
     """How strongly to follow them; 0 is not at all."""
 
-    def sources(self) -> Sources:
-        given = {"base": self.base, "vae": self.vae, "text_encoder": self.text_encoder, "controlnet": self.control}
-        return find_sources(self.model, **given)
+    @property
+    def parts(self) -> dict[str, Any]:
+        return super().parts | {"controlnet": self.control}
 
 
 def run(options: Options) -> None:
