@@ -6,6 +6,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file, save_file
+from tests.generation.omni_model import write_omni_model
 from tests.generation.pictures import photograph, right_half
 from tests.generation.tiny_control import write_controls
 from tests.generation.tiny_model import write_model
@@ -25,7 +26,10 @@ def write_files(folder: Path) -> None:
     write_controls(folder / "controls")
     control = folder / "controls" / "2.1" / WEIGHTS
     shutil.copy(control, folder / "Z-Image-Turbo-Fun-Controlnet-Union-2.1.safetensors")
+    _widen(write_omni_model(folder / "models" / "Z-Image-Omni") / "transformer" / "config.json")
     photograph(80, 64).save(folder / "street.jpg")
+    photograph(96, 64).save(folder / "cat.jpg")
+    photograph(64, 80).save(folder / "hat.png")
     right_half(80, 64).save(folder / "mask.png")
     for name in ("pose.png", "edges.png"):
         photograph(120, 90).save(folder / name)
