@@ -10,6 +10,7 @@ from tests.generation.omni_model import write_omni_model
 from tests.generation.pictures import photograph, right_half
 from tests.generation.tiny_control import write_controls
 from tests.generation.tiny_model import write_model
+from tests.guides.qwen_image_models import write_qwen_images
 
 from mezzotint.models.conversion import convert
 
@@ -26,6 +27,7 @@ def write_files(folder: Path) -> None:
     write_controls(folder / "controls")
     control = folder / "controls" / "2.1" / WEIGHTS
     shutil.copy(control, folder / "Z-Image-Turbo-Fun-Controlnet-Union-2.1.safetensors")
+    write_qwen_images(folder)
     _widen(write_omni_model(folder / "models" / "Z-Image-Omni") / "transformer" / "config.json")
     photograph(80, 64).save(folder / "street.jpg")
     photograph(96, 64).save(folder / "cat.jpg")

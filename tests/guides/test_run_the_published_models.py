@@ -4,6 +4,7 @@ import pytest
 from huggingface_hub import constants
 from tests.guides.blocks import Block, blocks, commands
 from tests.guides.published_models import cache, write_files
+from tests.guides.qwen_image_models import RELEASES
 
 from mezzotint.cli.main import main
 
@@ -16,6 +17,8 @@ def test_every_command_of_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     folder = tmp_path / "folder"
     write_files(folder)
     cache(folder / "models" / "Z-Image", "Tongyi-MAI/Z-Image-Turbo", tmp_path / "cache")
+    for name in RELEASES:
+        cache(folder / "models" / name, f"Qwen/{name}", tmp_path / "cache")
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
     monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "cache"))
     monkeypatch.chdir(folder)
