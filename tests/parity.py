@@ -18,7 +18,8 @@ HEAD = """# Parity with the public implementation
 Random small networks of the published layout, every parameter random, on a CPU in fp32: the same weights in this
 project and in diffusers {diffusers} (PyTorch {torch}). |Δ| is the largest difference of any number. Allowed are
 {velocity:g} for a velocity, which is of order 1, and {picture:g}/255 for a picture. `make parity` runs the tests and
-writes this page.
+writes this page. Qwen-Image's Edit pipelines are told which tokens are pictures, which as installed they are not
+([decision 3](decisions/0003-positions-of-pictures.md)).
 
 | case | velocity, max \\|Δ\\| | picture, max \\|Δ\\| · 255 | test |
 | --- | --- | --- | --- |
