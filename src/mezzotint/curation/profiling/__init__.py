@@ -1,0 +1,1 @@
+"""What can be measured of a picture without a network: each picture decoded once, each measure one function."""
