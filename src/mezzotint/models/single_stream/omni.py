@@ -5,8 +5,8 @@
     SigLIP features ─ embed ─ vision refiner ────────────────────────────┘
 
 It differs from text to image in where the tokens lie and which time they are told (`omni_geometry.py`); the layers are
-the same. Captions and what a vision tower tells do not know the time and are refined once for all steps. References meet
-the target in the noise refiner already, so of them only the patches are kept; embedding these costs next to nothing.
+the same. Captions and what a vision tower tells do not know the time and are refined once for all steps. References
+meet the target in the noise refiner already, so of them only the patches are kept, which cost next to nothing to embed.
 """
 
 from collections.abc import Sequence
