@@ -1,5 +1,7 @@
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +91,11 @@ class TestCalls:
         painted = self.paint(led, image=IMAGE, strength=0.5, control_image=LINES)
         assert painted.shape == begun.shape == (1, 48, 64, 3)
         assert np.abs(painted - begun).max() > 8 / 255
+
+    def test_bfloat16_is_near(self, model: Path, controls: dict[str, Path], led: Pipeline) -> None:
+        small = Pipeline.from_pretrained(model, "cpu", "bfloat16", controlnet=controls["2.1"])
+        one, other = (self.paint(pipe, control_image=LINES, output_type="latent") for pipe in (small, led))
+        assert 0 < np.abs(one - other).mean() < 0.1
 
     def test_its_name_and_weights_are_the_models(self, model: Path, led: Pipeline) -> None:
         assert led.name == "tiny + 2.1"
@@ -204,3 +211,21 @@ class TestFiles:
         (folder / "model_index.json").write_text(json.dumps(index | {"_class_name": "ZImageControlNetPipeline"}))
         (image,) = Pipeline.from_pretrained(folder, "cpu")(PROMPTS[0], control_image=LINES, seed=0).images
         assert image.size == (32, 48)
+
+
+@pytest.mark.slow
+def test_compiled_makes_the_same_pictures(model: Path, controls: dict[str, Path], tmp_path: Path) -> None:
+    """In a process of its own: the jaxtyping hook and torch.compile do not mix."""
+    LINES.save(tmp_path / "lines.png")
+    script = (
+        "import sys, numpy; from PIL import Image; from mezzotint import Pipeline\n"
+        "for compile in (False, True):\n"
+        "    pipe = Pipeline.from_pretrained(sys.argv[1], 'cpu', 'float32', controlnet=sys.argv[2], compile=compile)\n"
+        "    lines = Image.open(f'{sys.argv[3]}/lines.png')\n"
+        "    made = pipe('a red disc', seed=5, control_image=lines, output_type='np').images\n"
+        "    numpy.save(f'{sys.argv[3]}/{compile}', made)"
+    )
+    command = [sys.executable, "-c", script, str(model), str(controls["2.1"]), str(tmp_path)]
+    subprocess.run(command, check=True)
+    eager, compiled = (np.load(tmp_path / f"{how}.npy") for how in (False, True))
+    np.testing.assert_allclose(compiled, eager, atol=2 / 255)

@@ -146,12 +146,13 @@ class Pipeline:
 
     def _compile(self) -> None:
         """On a processor the compiled code holds the weights, packed as its products want them ("freezing")."""
-        evaluate: Any = torch.compile(self.transformer.evaluate)
-        if self.device.type == "cpu":  # among torch.compile's options it does nothing: the tracer has to see it too
-            from torch._inductor import config  # a second to import
+        for network in self.model.networks:
+            evaluate: Any = torch.compile(network.evaluate)
+            if self.device.type == "cpu":  # among torch.compile's options it does nothing: the tracer has to see it too
+                from torch._inductor import config  # a second to import
 
-            evaluate = config.patch(freezing=True)(evaluate)
-        self.transformer.evaluate = evaluate
+                evaluate = config.patch(freezing=True)(evaluate)
+            network.evaluate = evaluate
         self._compiled = True
 
     def _forget_compiled(self) -> None:

@@ -16,6 +16,7 @@ from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Task
 from mezzotint.generation.text_to_image import TextToImage
 from mezzotint.models.captions import Captions
+from mezzotint.models.dual_stream import DualStreamTransformer
 from mezzotint.models.dual_stream.rotary import POSITIONS
 from mezzotint.models.sources import Sources
 from mezzotint.models.text import in_chat
@@ -64,6 +65,10 @@ class QwenImage:
             MissingFileError, FileFormatError: As `loading_qwen_image.load_components`.
         """
         return cls(load_components(model, device, dtype, vision=False))
+
+    @property
+    def networks(self) -> list[DualStreamTransformer]:
+        return [self.transformer]
 
     def defaults_for(self, inputs: Inputs) -> Settings:
         return self.defaults

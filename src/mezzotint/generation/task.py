@@ -70,6 +70,11 @@ class Model(Protocol):
         ...
 
     @property
+    def networks(self) -> Sequence[Any]:
+        """What runs at every step; the `evaluate` of each is all of it that is worth compiling."""
+        ...
+
+    @property
     def defaults(self) -> Settings: ...
 
     def defaults_for(self, inputs: Inputs) -> Settings:

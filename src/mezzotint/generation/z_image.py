@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from jaxtyping import Float
 from PIL import Image
-from torch import Tensor
+from torch import Tensor, nn
 
 from mezzotint.errors import InputError
 from mezzotint.flow.guidance import ClassifierFree
@@ -48,6 +48,10 @@ class ZImage:
         if path := sources.components.get("controlnet"):
             loaded.control = load_control(path, loaded.transformer, dtype, device)
         return loaded
+
+    @property
+    def networks(self) -> list[nn.Module]:
+        return [self.transformer] if self.control is None else [self.control, self.transformer]
 
     def defaults_for(self, inputs: Inputs) -> Settings:
         """An image to begin with says the size."""

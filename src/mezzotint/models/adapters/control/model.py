@@ -19,7 +19,7 @@ from mezzotint.models.captions import Captions
 from mezzotint.models.packing import patch_sizes, spread
 from mezzotint.models.rotary import Rotary
 from mezzotint.models.single_stream import SingleStreamConfig, SingleStreamTransformer
-from mezzotint.models.single_stream.geometry import Layout, batch_geometry
+from mezzotint.models.single_stream.geometry import BatchGeometry, Layout, batch_geometry
 from mezzotint.models.single_stream.model import (
     Block,
     Hints,
@@ -108,16 +108,29 @@ class ControlNet(nn.Module):
         p = self.config.patch_size
         sizes = patch_sizes(latents, network.config.in_channels, p)
         geometry = batch_geometry(network.config, sizes, captions.lengths, captions.tokens.device)
+        return self.evaluate(network, patchify(latents, p), t, captions.tokens, patchify(control, p), scale, geometry)
+
+    def evaluate(
+        self,
+        network: SingleStreamTransformer,
+        patches: Float[Tensor, "p patch"],
+        t: Float[Tensor, "#b"],
+        captions: Float[Tensor, "n d"],
+        control: Float[Tensor, "p control_patch"],
+        scale: float,
+        geometry: BatchGeometry,
+    ) -> Hints:
+        """The hints on packed patches of all pictures: all of it that is worth compiling."""
         time = network.embed_time(t)
         gains = modulated_gains(self.modulation(time), self.blocks)
         layers = len(self.config.places)
-        embedded = self.patch_embedding(patchify(control, p).to(self.patch_embedding.weight.dtype))
+        embedded = self.patch_embedding(control.to(self.patch_embedding.weight.dtype))
         embedded = fill(embedded, network.picture_pad, geometry.filling)
-        x = network.embed(patchify(latents, p), geometry)
+        x = network.embed(patches, geometry)
         refined, hints = self._refine(embedded, x, gains[:-layers], gains[-layers:], geometry.picture)
         hints = {place: scale * hint for place, hint in hints.items()}
         x = run_blocks(network.noise_refiner, x, network.gains(time)[0], geometry.picture, hints)
-        joint, led = (join(tokens, captions.tokens, geometry) for tokens in (refined, x))
+        joint, led = (join(tokens, captions, geometry) for tokens in (refined, x))
         _, leads = self.layers(joint, led, gains[-layers:], geometry.joint)
         return {place: scale * hint for place, hint in zip(self.config.places, leads, strict=True)}
 
