@@ -1,4 +1,5 @@
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -63,3 +64,7 @@ def test_a_callers_choice_wins() -> None:
         steps=4, guidance=0.0, width=256, height=1024
     )
     assert BASE.override(steps=None, guidance=0.0, width=None, height=None).guidance == 0.0
+
+
+def test_sized_like_a_picture_or_the_next_smaller_multiple_of_16() -> None:
+    assert replace(TURBO, width=64, height=48) == TURBO.sized_like(71, 48)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,13 +9,17 @@ from diffusers.loaders.single_file_utils import (
     convert_wan_vae_to_diffusers,
     convert_z_image_transformer_checkpoint_to_diffusers,
 )
+from tests.models.adapters.control.oracle import RELEASES, control_config, random_control
 from tests.models.single_stream.oracle import random_oracle, small_config
 from tests.models.vision_language.small_tower import small_tokenizer, small_tower
 from torch import Tensor
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models.adapters.control import ControlConfig
 from mezzotint.models.dialects import (
+    Dialect,
     Stored,
+    control,
     guess,
     qwen2_5_vl,
     qwen3,
@@ -202,6 +207,27 @@ def test_sizes_of_qwen_images_autoencoder_are_told_by_shapes(sizes: dict[str, ob
     assert {name: model.config[name] for name in config if name != "_class_name"} | {
         "_class_name": "AutoencoderKLQwenImage"
     } == config
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("dialect", [control.DIFFUSERS, control.ORIGINAL], ids=["diffusers", "original"])
+def test_controlnets(release: str, dialect: Dialect) -> None:
+    network = replace(small_config(), n_layers=4)
+    sizes = control_config(release, network)
+    published = random_control(sizes).state_dict()
+    (found,) = recognize(dialect.from_published(stored(published)))
+    assert (found.dialect, found.dialect.component) == (dialect, "controlnet")
+    assert equal(read(found.published), published)
+    assert ControlConfig.from_json(control.config(found.published), network) == sizes
+
+
+def test_a_controlnets_untrained_refiner() -> None:
+    published = random_control(control_config("2.1", replace(small_config(), n_layers=4))).state_dict()
+    assert control.config(stored(published))["add_control_noise_refiner"] == "control_noise_refiner"
+    published["control_noise_refiner.0.before_proj.weight"].zero_()
+    assert control.config(stored(published))["add_control_noise_refiner"] == "control_layers"
+    with pytest.raises(FileFormatError, match="the sizes of a ControlNet for Z-Image cannot be told"):
+        control.config({})
 
 
 def test_one_file_with_everything(transformer: dict[str, Tensor], vae: dict[str, Tensor]) -> None:
