@@ -1,6 +1,9 @@
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import numpy as np
 import pytest
 import torch
 from diffusers import QwenImageEditPipeline, QwenImageEditPlusPipeline
@@ -10,12 +13,13 @@ from hypothesis import strategies as st
 from PIL import Image
 from tests.generation.pictures import photograph
 from tests.generation.qwen_image_oracle import assert_parity, opened_for_editing, scale_areas
-from tests.generation.tiny_qwen_image import DEFAULTS, write_qwen_image
+from tests.generation.tiny_qwen_image import DEFAULTS, PROCESSOR, write_qwen_image
 from torch import Tensor
 
 from mezzotint.errors import InputError
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.generation.qwen_image_edit import area_shaped_like
+from mezzotint.runtime import atomic
 
 PROMPT = "make the disc red"
 LONG = "put two blue boxes on a large yellow table, behind them the sea and a small white boat"
@@ -87,6 +91,36 @@ class TestParity:
         check("Qwen-Image-Edit-Plus, two references to another shape", plus, [SECOND, FIRST], width=96, height=48)
 
 
+@pytest.mark.slow
+def test_in_the_published_area(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A megapixel for the latents, 384² for the vision tower."""
+    monkeypatch.undo()  # of the small areas
+    folder = write_qwen_image(tmp_path / "plus", "QwenImageEditPlusPipeline")
+    atomic.write_json(folder / "mezzotint.json", DEFAULTS | {"width": 1024, "height": 1024})
+    # The small tower's tokens are as small: of a whole picture they would be too many.
+    atomic.write_json(folder / "processor" / "preprocessor_config.json", PROCESSOR | {"max_pixels": 128 * 128})
+    ours = Pipeline.from_pretrained(folder, device="cpu", dtype="float32")
+    both = Both(ours, opened_for_editing(folder, QwenImageEditPlusPipeline, ours))
+    options = {"width": 64, "height": 64, "true_cfg_scale": 1.0, "negative_prompt": None, "num_inference_steps": 2}
+    check("Qwen-Image-Edit-Plus, two references of a megapixel", both, [FIRST, SECOND], **options)
+
+
+@pytest.mark.slow
+def test_compiled_makes_the_same_picture(tmp_path: Path) -> None:
+    """The jaxtyping hook and torch.compile do not mix: a process of its own."""
+    folder = write_qwen_image(tmp_path / "plus", "QwenImageEditPlusPipeline", zero_cond_t=True)
+    script = (
+        "import sys, numpy; from mezzotint import Pipeline; from tests.generation.pictures import photograph\n"
+        "for compile in (False, True):\n"
+        "    pipe = Pipeline.from_pretrained(sys.argv[1], 'cpu', 'float32', compile=compile)\n"
+        "    made = pipe('a red disc', image=[photograph(70, 52), photograph(40, 90)], seed=5, output_type='np')\n"
+        "    numpy.save(f'{sys.argv[2]}/{compile}', made.images)"
+    )
+    subprocess.run([sys.executable, "-c", script, str(folder), str(tmp_path)], check=True)
+    eager, compiled = (np.load(tmp_path / f"{how}.npy") for how in (False, True))
+    np.testing.assert_allclose(compiled, eager, atol=2 / 255)
+
+
 def latents(pipe: Pipeline, image: Any, prompt: str | list[str] = PROMPT, **options: Any) -> Tensor:
     result: Tensor = pipe(prompt, image=image, output_type="latent", **({"seed": 0} | options)).images
     return result
@@ -139,6 +173,7 @@ def test_areas_are_those_of_diffusers(width: int, height: int) -> None:
         ({"image": "photo.png"}, "image is a str; it must be a PIL.Image"),
         ({"mask_image": FIRST}, "give it no mask, strength or control image"),
         ({"strength": 0.5}, "give it no mask, strength or control image"),
+        ({"image": [FIRST] * 200}, r"200 images take 3200 tokens; this model has room for 30\d\d: give fewer"),
         ({"width": 40}, "width is 40; it must be a multiple of 16"),
         ({"prompt": "disc " * 1100}, "more than the 1024 tokens"),
     ],

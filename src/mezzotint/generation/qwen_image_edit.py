@@ -17,11 +17,12 @@ from torch import Tensor
 from mezzotint.errors import InputError
 from mezzotint.generation.inputs import Inputs, picture_tensor, scaled
 from mezzotint.generation.loading_qwen_image import QwenImageComponents, load_components, load_pixel_limits
-from mezzotint.generation.qwen_image import QwenImage, Template
+from mezzotint.generation.qwen_image import MAX_TOKENS, QwenImage, Template
 from mezzotint.generation.request import Request
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Task
 from mezzotint.models.captions import Captions
+from mezzotint.models.dual_stream.rotary import POSITIONS
 from mezzotint.models.sources import Sources, as_sources
 from mezzotint.models.vision_language import PICTURE, PixelLimits, Seen, patches_of
 
@@ -90,7 +91,9 @@ class QwenImageEdit(QwenImage):
         pictures = request.inputs.images
         self._check(request.inputs)
         self._latent_shape(request.settings)
-        read = self._reading(request, EDITING, self.release.announced(len(pictures)), self._look(pictures))
+        seen = self._look(pictures)
+        self._check_room(request, seen)
+        read = self._reading(request, EDITING, self.release.announced(len(pictures)), seen)
         references = self._references(pictures)
 
         def network(x: Float[Tensor, "b c h w"], t: Float[Tensor, "b"], captions: Captions) -> Float[Tensor, "b c h w"]:
@@ -99,9 +102,8 @@ class QwenImageEdit(QwenImage):
         return self._from_noise(request, network, read)
 
     def tokens(self, request: Request) -> int:
-        side = self.autoencoder.downscale * self.transformer.config.patch_size
-        sizes = [area_shaped_like(picture, self._area) for picture in request.inputs.images]
-        return super().tokens(request) + sum(width * height // side**2 for width, height in sizes)
+        sizes = self._reference_sizes(request.inputs.images)
+        return super().tokens(request) + sum(width * height // self._patch**2 for width, height in sizes)
 
     def _check(self, inputs: Inputs) -> None:
         """
@@ -116,9 +118,29 @@ class QwenImageEdit(QwenImage):
         if Inputs(images=inputs.images) != inputs:
             raise InputError("this model edits as the prompt says: give it no mask, strength or control image")
 
+    def _check_room(self, request: Request, seen: Sequence[Seen]) -> None:
+        """
+        Raises:
+            InputError: What is seen leaves no positions for a prompt: they begin behind half of the longest side.
+        """
+        sizes = [(request.settings.width, request.settings.height), *self._reference_sizes(request.inputs.images)]
+        room = POSITIONS - MAX_TOKENS - max(map(max, sizes)) // self._patch // 2
+        taken = sum(len(picture.tokens) for picture in seen)
+        if taken > room:
+            raise InputError(f"{len(seen)} images take {taken} tokens; this model has room for {room}: give fewer")
+
     @property
     def _area(self) -> int:
         return self.defaults.width * self.defaults.height
+
+    @property
+    def _patch(self) -> int:
+        """Side of a patch in pixels."""
+        return self.autoencoder.downscale * self.transformer.config.patch_size
+
+    def _reference_sizes(self, pictures: Sequence[Image.Image]) -> list[tuple[int, int]]:
+        """Width and height in which the autoencoder sees them."""
+        return [area_shaped_like(picture, self._area) for picture in pictures]
 
     def _look(self, pictures: Sequence[Image.Image]) -> list[Seen]:
         """What the vision tower sees."""
@@ -131,7 +153,8 @@ class QwenImageEdit(QwenImage):
     @torch.inference_mode()
     def _references(self, pictures: Sequence[Image.Image]) -> list[Float[Tensor, "c _ _"]]:
         """What the autoencoder makes of them."""
-        tensors = [picture_tensor(picture, *area_shaped_like(picture, self._area)) for picture in pictures]
+        sizes = self._reference_sizes(pictures)
+        tensors = [picture_tensor(picture, *size) for picture, size in zip(pictures, sizes, strict=True)]
         return [self.autoencoder.encode(tensor.to(self.text.device))[0] for tensor in tensors]
 
 
