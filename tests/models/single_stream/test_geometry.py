@@ -95,3 +95,7 @@ def test_refuses_positions_beyond_the_tables(
 def test_refuses_an_empty_caption() -> None:
     with pytest.raises(InputError, match="caption 1 has no tokens"):
         caption_geometry(CONFIG, (5, 0), CPU)
+
+
+def test_parts_are_lengthened_to_multiples_of_32_and_nothing_is_pads_alone() -> None:
+    assert [padded(length) for length in (0, 1, 31, 32, 33)] == [32, 32, 32, 32, 64]
