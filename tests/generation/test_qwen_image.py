@@ -52,6 +52,18 @@ def test_the_same_pictures(pipe: Pipeline, theirs: Any, name: str) -> None:
     )
 
 
+def test_a_prompt_that_is_cut(pipe: Pipeline, theirs: Any) -> None:
+    options: dict[str, Any] = {"num_inference_steps": 3, "width": 64, "height": 64, "max_sequence_length": 20}
+    options |= {"true_cfg_scale": 4.0, "negative_prompt": "blue " * 30}
+    assert_parity(
+        "Qwen-Image, prompts cut to 20 tokens",
+        pipe,
+        theirs,
+        lambda: pipe(PROMPTS[1], seed=3, output_type="np", **options),
+        lambda: theirs(PROMPTS[1], generator=torch.Generator().manual_seed(3), output_type="np", **options),
+    )
+
+
 @pytest.mark.parametrize("scale", [1.0, 4.0])
 def test_prompts_of_unequal_lengths_in_a_batch(pipe: Pipeline, theirs: Any, scale: float) -> None:
     options: dict[str, Any] = {"num_inference_steps": 4, "width": 48, "height": 64, "true_cfg_scale": scale}
