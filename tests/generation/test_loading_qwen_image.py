@@ -1,5 +1,6 @@
 import json
 import shutil
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,11 @@ from mezzotint.generation.loading_qwen_image import (
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.generation.settings import Settings
 from mezzotint.models.bundle import read_weights
+from mezzotint.models.components import CONFIG, open_component
 from mezzotint.models.conversion import convert
+from mezzotint.models.dialects import qwen2_5_vl
+from mezzotint.models.formats import Outgoing
+from mezzotint.models.formats.gguf_writer import write_gguf
 from mezzotint.models.sources import find_sources
 from mezzotint.models.vision_language import PixelLimits
 
@@ -86,6 +91,21 @@ def test_quantised_weights_are_near(model: Path, tmp_path: Path) -> None:
     near, exact = load_transformer(tmp_path / "x.gguf", torch.float32), load_transformer(model / "transformer")
     for name, tensor in exact.state_dict().items():
         torch.testing.assert_close(near.state_dict()[name], tensor, atol=0, rtol=2**-8)
+
+
+def test_a_text_encoder_of_llama_cpp_serves_for_text(model: Path, tmp_path: Path) -> None:
+    opened = open_component(model / "text_encoder", "text_encoder")
+    names = qwen2_5_vl.to_llama(opened.tensors)
+    outgoing = {name: Outgoing("F32", x.shape, partial(x.read, None)) for name, x in names.items()}
+    config = json.dumps(opened.config | {"vision_config": None})
+    write_gguf(tmp_path / "qwen.gguf", outgoing, {"general.architecture": "qwen2vl", CONFIG: config})
+    own, theirs = (
+        load_text_encoder(path, tokenizer=model / "tokenizer", vision=False)
+        for path in (model / "text_encoder", tmp_path / "qwen.gguf")
+    )
+    assert equal(own, theirs)
+    with pytest.raises(FileFormatError, match=r"qwen\.gguf has no vision tower, without which"):
+        load_text_encoder(tmp_path / "qwen.gguf", tokenizer=model / "tokenizer", vision=True)
 
 
 @pytest.mark.parametrize("component", ["transformer", "vae", "text_encoder"])
