@@ -39,8 +39,9 @@ from mezzotint.models.bundle import INDEX, read_json
 from mezzotint.models.sources import Sources, find_sources
 from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
 
+Kind = type[ZImage] | type[QwenImage]
 # What a model folder's model_index.json calls itself.
-MODELS: dict[str, type[Model]] = {
+MODELS: dict[str, Kind] = {
     "ZImagePipeline": ZImage,
     "ZImageImg2ImgPipeline": ZImage,
     "ZImageInpaintPipeline": ZImage,
@@ -345,7 +346,9 @@ class Pipeline:
             yield batch, self._integrate(task, request.sampler, batch, drawn, on_step).clone()
 
     @torch.inference_mode()
-    def _integrate(self, task: Task, sampler: str, jobs: list[Job], noise: Latents, on_step: OnStep) -> Latents:
+    def _integrate(
+        self, task: Task, sampler: str, jobs: list[Job], noise: Float[Tensor, "b _ h w"], on_step: OnStep
+    ) -> Latents:
         """Noise to latents."""
         run = task.run(jobs, noise)
 
@@ -364,7 +367,7 @@ class Pipeline:
         return on_step
 
 
-def model_class(sources: Sources) -> type[Model]:
+def model_class(sources: Sources) -> Kind:
     """The kind that a model folder says it is.
 
     Raises:

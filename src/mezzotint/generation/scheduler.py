@@ -38,8 +38,8 @@ def schedule_from_config(config: Mapping[str, Any]) -> Schedule:
         return lambda steps, tokens: schedules.static_shift(steps, s)
     if config.get("time_shift_type", "exponential") != "exponential":
         raise FileFormatError(f"scheduler config: time_shift_type {config['time_shift_type']!r} is not supported")
-    low = int(_number(config, "base_image_seq_len", 256)), _number(config, "base_shift", 0.5)
-    high = int(_number(config, "max_image_seq_len", 4096)), _number(config, "max_shift", 1.15)
+    low = int(_number(config, "base_image_seq_len", 256.0)), _number(config, "base_shift", 0.5)
+    high = int(_number(config, "max_image_seq_len", 4096.0)), _number(config, "max_shift", 1.15)
     terminal = _number(config, "shift_terminal", 0.0) or None
     return lambda steps, tokens: schedules.exponential_shift(
         steps, schedules.linear_mu(tokens, low=low, high=high), terminal
