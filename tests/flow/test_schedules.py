@@ -1,3 +1,6 @@
+from typing import Any
+
+import numpy as np
 import pytest
 import torch
 from diffusers import FlowMatchEulerDiscreteScheduler, ZImageImg2ImgPipeline
@@ -8,29 +11,35 @@ from mezzotint.flow import schedules
 TURBO = [1, 0.954545, 0.9, 0.833333, 0.75, 0.642857, 0.5, 0.3, 0]
 
 
-def diffusers_sigmas(steps: int, mu: float | None = None, **config: object) -> torch.Tensor:
+def set_by_their_pipelines(even: list[float], mu: float | None = None, **config: object) -> Any:
+    """Their scheduler, with the even sigmas that a pipeline gives it."""
     scheduler = FlowMatchEulerDiscreteScheduler(num_train_timesteps=1000, **config)
-    scheduler.set_timesteps(sigmas=torch.linspace(1.0, 1 / steps, steps).tolist(), mu=mu)
-    return scheduler.sigmas
+    scheduler.set_timesteps(sigmas=even, mu=mu)
+    return scheduler
 
 
 def test_turbo_is_the_published_list() -> None:
     torch.testing.assert_close(schedules.static_shift(8, 3.0), torch.tensor(TURBO), atol=1e-6, rtol=0)
 
 
-@pytest.mark.parametrize("steps", [1, 4, 8, 28, 50])
+@pytest.mark.parametrize("steps", [1, 4, 8, 9, 28, 50])
 @pytest.mark.parametrize("shift", [1.0, 3.0, 6.0])
-def test_static_shift_is_the_schedulers(steps: int, shift: float) -> None:
-    expected = diffusers_sigmas(steps, shift=shift)
-    torch.testing.assert_close(schedules.static_shift(steps, shift), expected, atol=1e-6, rtol=0)
+def test_static_shift_and_times_are_the_schedulers_to_the_bit(steps: int, shift: float) -> None:
+    theirs = set_by_their_pipelines(torch.linspace(1.0, 1 / steps, steps).tolist(), shift=shift)
+    sigmas = schedules.static_shift(steps, shift)
+    assert torch.equal(sigmas, theirs.sigmas)
+    times = torch.tensor([schedules.time_of(sigma) for sigma in sigmas[:-1].tolist()])
+    assert torch.equal(times, (1000 - theirs.timesteps) / 1000)
 
 
+@pytest.mark.parametrize("steps", [2, 8, 28, 50])
 @pytest.mark.parametrize("tokens", [256, 4096, 8192])
 @pytest.mark.parametrize("terminal", [None, 0.02])
-def test_exponential_shift_is_the_schedulers(tokens: int, terminal: float | None) -> None:
+def test_exponential_shift_is_the_schedulers_to_the_bit(steps: int, tokens: int, terminal: float | None) -> None:
     mu = schedules.linear_mu(tokens)
-    expected = diffusers_sigmas(50, mu=mu, use_dynamic_shifting=True, shift_terminal=terminal)
-    torch.testing.assert_close(schedules.exponential_shift(50, mu, terminal), expected, atol=1e-6, rtol=0)
+    even = np.linspace(1.0, 1 / steps, steps).tolist()
+    theirs = set_by_their_pipelines(even, mu=mu, use_dynamic_shifting=True, shift_terminal=terminal)
+    assert torch.equal(schedules.exponential_shift(steps, mu, terminal), theirs.sigmas)
 
 
 def test_stretch_ends_at_the_terminal() -> None:

@@ -11,6 +11,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mezzotint.flow.guidance import Denoiser
+from mezzotint.flow.schedules import time_of
 
 OnStep = Callable[[int, Tensor], None]
 """Called after each step with its index and the state."""
@@ -32,7 +33,7 @@ def euler(
 ) -> Float[Tensor, "b *dims"]:
     """First order: one straight step along each velocity. One evaluation a step."""
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas.tolist())):
-        v = denoise(x, 1 - sigma).float()
+        v = denoise(x, time_of(sigma)).float()
         x = x + (sigma - sigma_next) * v
         on_step(step, x)
     return x
@@ -49,7 +50,7 @@ def multistep(
     v_last, h_last = None, 0.0
     for step, (sigma, sigma_next) in enumerate(pairwise(sigmas.tolist())):
         h = sigma - sigma_next
-        v = denoise(x, 1 - sigma).float()
+        v = denoise(x, time_of(sigma)).float()
         x = x + h * (v if v_last is None else v + h / (2 * h_last) * (v - v_last))
         v_last, h_last = v, h
         on_step(step, x)

@@ -1,6 +1,7 @@
 """Sigma schedules: tensors of steps + 1 values from 1 (noise) down to 0 (clean), fp32.
 
-The published ones are those of diffusers' `FlowMatchEulerDiscreteScheduler` as its pipelines call it.
+The published ones are those of diffusers' `FlowMatchEulerDiscreteScheduler` as its pipelines call it, to the last bit:
+a network multiplies its time by a thousand before it takes cosines of it, and so tells roundings apart.
 """
 
 import math
@@ -22,7 +23,7 @@ def static_shift(steps: int, s: float) -> Float[Tensor, "sigmas"]:
 
     With s = 3 and 8 steps: 1, .954545, .9, .833333, .75, .642857, .5, .3, 0 (Z-Image-Turbo).
     """
-    return _closed(shift(even(steps), s))
+    return _closed(shift(even(steps, torch.float32), s))
 
 
 def exponential_shift(steps: int, mu: float, terminal: float | None) -> Float[Tensor, "sigmas"]:
@@ -30,7 +31,8 @@ def exponential_shift(steps: int, mu: float, terminal: float | None) -> Float[Te
 
     `mu` grows with the picture: see `linear_mu`. The shift by e^mu is `shift` with s = e^mu.
     """
-    sigmas = shift(even(steps), math.exp(mu))
+    s = torch.tensor(math.exp(mu))  # a number divided by a tensor would be two roundings
+    sigmas = s / (s + (1 / even(steps, torch.float64).float() - 1))
     return _closed(sigmas if terminal is None else stretch(sigmas, terminal))
 
 
@@ -42,18 +44,23 @@ def linear_mu(tokens: int, *, low: tuple[int, float] = (256, 0.5), high: tuple[i
 
 def stretch(sigmas: Float[Tensor, "steps"], terminal: float) -> Float[Tensor, "steps"]:
     """Scale 1 − sigma so that the last sigma becomes `terminal`."""
-    return 1 - (1 - sigmas) * (1 - terminal) / (1 - sigmas[-1])
+    return 1 - (1 - sigmas) / ((1 - sigmas[-1]) / (1 - terminal))
 
 
-def even(steps: int) -> Float[Tensor, "steps"]:
-    """`steps` sigmas from 1, evenly spaced so that the next one would be 0; float64.
+def even(steps: int, dtype: torch.dtype) -> Float[Tensor, "steps"]:
+    """`steps` sigmas from 1, evenly spaced so that the next one would be 0.
 
     Raises:
         InputError: `steps` is below 1.
     """
     if steps < 1:
         raise InputError(f"steps is {steps}; it must be 1 or more")
-    return torch.linspace(1.0, 1.0 / steps, steps, dtype=torch.float64)
+    return torch.linspace(1.0, 1.0 / steps, steps, dtype=dtype)
+
+
+def time_of(sigma: float) -> float:
+    """t = 1 − sigma, rounded to fp32 as Z-Image's pipelines do it on the way over a timestep of 1000·sigma."""
+    return float((1000 - torch.tensor(sigma) * 1000) / 1000)
 
 
 def partial(sigmas: Float[Tensor, "sigmas"], strength: float) -> Float[Tensor, "kept"]:
@@ -71,4 +78,4 @@ def partial(sigmas: Float[Tensor, "sigmas"], strength: float) -> Float[Tensor, "
 
 
 def _closed(sigmas: Float[Tensor, "steps"]) -> Float[Tensor, "sigmas"]:
-    return torch.cat([sigmas, sigmas.new_zeros(1)]).float()
+    return torch.cat([sigmas, sigmas.new_zeros(1)])
