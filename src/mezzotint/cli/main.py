@@ -22,6 +22,7 @@ VERBS = {
     "convert": ("mezzotint.cli.convert", "write a component's weights in another format"),
     "models": ("mezzotint.cli.models", "list the models that come with the package"),
     "corpus": ("mezzotint.cli.corpus", "build the mini corpus, or show what one holds"),
+    "curate": ("mezzotint.cli.curate", "turn raw pictures into a clean set, with a report of what was dropped"),
     "encode": ("mezzotint.cli.encode", "turn a corpus into latents and caption features for training"),
     "train": ("mezzotint.cli.train", "train a model by the name of its recipe"),
     "evaluate": ("mezzotint.cli.evaluate", "measure a model by the suites and write a report"),

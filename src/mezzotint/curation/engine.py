@@ -18,16 +18,22 @@ except ImportError as cause:
 
 
 class _Task:
-    """A function over pickled items, for another process. What a user can cause comes back and is raised there."""
+    """A function over pickled items, for another process. What a user can cause comes back, to be raised there.
+
+    After that a process does no more: Daft must be heard to the end, and is so at once.
+    """
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
         self._function = function
+        self._error: MezzotintError | None = None
 
     def __call__(self, item: bytes) -> bytes:
-        try:
-            return pickle.dumps(self._function(pickle.loads(item)))
-        except MezzotintError as error:
-            return pickle.dumps(error)
+        if self._error is None:
+            try:
+                return pickle.dumps(self._function(pickle.loads(item)))
+            except MezzotintError as error:
+                self._error = error
+        return pickle.dumps(self._error)
 
 
 def distribute(
@@ -43,8 +49,12 @@ def distribute(
     workers = min(workers, len(pickled))
     task = daft.cls(_Task, gpus=resources.gpus, use_process=True, max_concurrency=workers)(function)
     frame = daft.from_pydict({"item": pickled}).into_batches(1).select(task(daft.col("item")).alias("result"))
+    failure = None
     for row in frame.iter_rows(results_buffer_size=workers):
         result = pickle.loads(row["result"])
         if isinstance(result, MezzotintError):
-            raise result
-        yield result
+            failure = failure or result
+        else:
+            yield result
+    if failure is not None:
+        raise failure

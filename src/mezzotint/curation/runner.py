@@ -10,6 +10,7 @@ makes the rest, and ends with the same files.
 import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -22,6 +23,15 @@ from mezzotint.errors import OutputError
 from mezzotint.runtime import atomic
 
 MANIFEST = "manifest.jsonl"
+
+
+# As `mezzotint.runtime.progress.progress`: from a description and a total to a function that is told of items done.
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int], None]]]
+
+
+@contextmanager
+def silent(description: str, total: int) -> Iterator[Callable[[int], None]]:
+    yield lambda done: None
 
 
 @runtime_checkable
@@ -60,13 +70,13 @@ def run_pass(
     stages: Sequence[Stage],
     *,
     workers: int,
-    on_rows: Callable[[int, bool], None] = lambda rows, made: None,
+    progress: Progress = silent,
 ) -> list[Path]:
     """Make what is missing in `folder`; returns the tables, in the order of the shards.
 
     Args:
         origin: Who is said to have dropped what a shard cannot read.
-        on_rows: Called with the number of rows of each shard that is there now, and whether it was made or only kept.
+        progress: Shows how many of the rows that are still missing are done.
 
     Raises OutputError for a folder that cannot be written, InputError for stages that do not fit together.
     """
@@ -79,13 +89,13 @@ def run_pass(
     for path, shard in zip(paths, shards, strict=True):
         if tables.made_of(path) == work.made_of(shard):
             done[path.name] = work.line(path, shard, path.read_bytes())
-            on_rows(shard.rows, False)
     missing = [(path, shard) for path, shard in zip(paths, shards, strict=True) if path.name not in done]
     _write_manifest(folder, done.values())
-    for line in distribute(work, missing, workers=workers, resources=_together(stages)):
-        done[line.name] = line
-        _append(folder / MANIFEST, line)
-        on_rows(line.rows, True)
+    with progress(folder.name, sum(shard.rows for _, shard in missing)) as advance:
+        for line in distribute(work, missing, workers=workers, resources=_together(stages)):
+            done[line.name] = line
+            _append(folder / MANIFEST, line)
+            advance(line.rows)
     _write_manifest(folder, [done[path.name] for path in paths])
     return paths
 

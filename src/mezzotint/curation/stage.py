@@ -72,7 +72,7 @@ def apply(first: Outcome, origin: str, stages: Sequence[Stage], schema: pa.Schem
         gone = pa.array([reason is not None for reason in rows.reasons], pa.bool_())
         why = pa.array([reason for reason in rows.reasons if reason is not None], pa.string())
         parts.append(_conformed(rows.rows.filter(gone), schema, name, why))
-        kept = rows.rows.filter(pa.compute.invert(gone))
+        kept = rows.rows.filter(pa.array([reason is None for reason in rows.reasons], pa.bool_()))
         if stage is None:
             nothing = pa.nulls(kept.num_rows, pa.string())
             parts.append(_conformed(kept, schema, None, nothing))

@@ -32,7 +32,8 @@ def blockiness(patch: UInt8[ndarray, "p q"]) -> float:
     """Mean step of luma across the borders of JPEG's blocks over the mean step elsewhere: 1 without blocks, above with.
 
     After Wang, Sheikh & Bovik, "No-reference perceptual quality assessment of JPEG compressed images" (2002), section
-    3; steps are cut off at 16 levels. Of pixels as they are stored; in a picture that was scaled after its compression the borders are not found.
+    3, with steps cut off at 16 levels. Of pixels as they are stored: in a picture that was scaled after its compression
+    the borders are not found.
     """
     steps = [step for plane in (patch, patch.T) if (step := _steps(plane)) is not None]
     return float(np.mean(steps)) if steps else 1.0

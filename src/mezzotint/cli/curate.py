@@ -1,0 +1,79 @@
+"""`mezzotint curate`: from raw pictures to a clean set, with a report of what was dropped and why."""
+
+import os
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+from rich.console import Console
+from rich.table import Column, Table
+
+from mezzotint.curation.curate import DEFAULT_RULES, curate
+from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.report.funnel import Funnel
+from mezzotint.curation.sources import Origin
+from mezzotint.curation.sources.locate import last_part
+from mezzotint.curation.thresholds import DEFAULTS, with_changes
+from mezzotint.errors import InputError
+from mezzotint.runtime.progress import progress
+
+
+@dataclass(frozen=True, kw_only=True)
+class Run:
+    """Measure pictures, drop what lies outside of the limits and what is a copy; a killed run continues."""
+
+    input: str
+    """A folder, a .csv with a column `path`, a .tar, a .parquet, or a URL of one."""
+    out: Path
+    """The clean set's folder: a corpus, with report.html, report.json and dead-letters.jsonl."""
+    limits: str = ""
+    """Other limits than the default ones: clarity=30..,luma=20..240,noise=.. (the last: none)."""
+    source: str | None = None
+    """Where the pictures are from, for their records; the input's name when not given."""
+    licence: str = "NOASSERTION"
+    """The pictures' licence as an SPDX identifier, where the input does not say it."""
+    credit: str = ""
+    """Whom the pictures are by, where the input does not say it."""
+    workers: int = max(1, os.cpu_count() or 1)
+    """Processes."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Say what is measured, and which limits are set when none are asked for."""
+
+
+Options = Annotated[Run, tyro.conf.subcommand("run")] | Annotated[Limits, tyro.conf.subcommand("limits")]
+
+
+def run(options: Options) -> None:
+    if isinstance(options, Limits):
+        _print_limits()
+        return
+    if not 1 <= options.workers <= 256:
+        raise InputError(f"--workers is {options.workers}; it must be from 1 to 256")
+    rules = replace(DEFAULT_RULES, limits=with_changes(options.limits))
+    source = options.source or last_part(options.input)
+    origin = Origin(source=source, licence=options.licence, credit=options.credit)
+    funnel = curate(options.input, options.out, origin=origin, rules=rules, workers=options.workers, progress=progress)
+    _print_funnel(funnel)
+    print(options.out / "report.html")
+
+
+def _print_funnel(funnel: Funnel) -> None:
+    table = Table("stage", "limit", "seen", "dropped", Column("reasons", overflow="fold"), title="What was dropped")
+    for step in funnel.steps:
+        reasons = ", ".join(f"{reason} ({count})" for reason, count in step.dropped.items())
+        table.add_row(step.name, step.limit, str(step.seen), str(step.seen - step.kept), reasons)
+    console = Console()
+    console.print(table, markup=False)
+    console.print(f"{funnel.kept} of {funnel.pictures} pictures were kept")
+
+
+def _print_limits() -> None:
+    limits = {limit.measure: str(limit) for limit in DEFAULTS}
+    table = Table("measure", "default limit", title="Measures; the limits are this project's own")
+    for name in MEASURES:
+        table.add_row(name, limits.get(name, ".."))
+    Console().print(table)

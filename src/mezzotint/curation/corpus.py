@@ -1,0 +1,87 @@
+"""The pictures that were kept, as a corpus: records with the pictures inside, which training and encoding read."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from mezzotint.curation import tables
+from mezzotint.curation.engine import distribute
+from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.runner import MANIFEST, Line, Progress, Shard
+from mezzotint.curation.stage import CPU
+from mezzotint.data.records import Caption, Record, write_shard
+from mezzotint.runtime import atomic
+
+PART = "curated"
+_VERSION = {"corpus": "1"}
+_MEASURED = ("number", "width", "height", "sha256", *MEASURES)
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What goes into one file of the corpus: some rows of a shard, and the table that has their measures."""
+
+    path: Path
+    shard: Shard
+    profile: Path
+    numbers: frozenset[int]
+
+    @property
+    def digest(self) -> str:
+        what = f"{self.shard.digest} {tables.made_of(self.profile)} {sorted(self.numbers)}"
+        return hashlib.sha256(what.encode()).hexdigest()
+
+
+def write_corpus(folder: Path, chosen: Sequence[Chosen], *, workers: int, progress: Progress) -> None:
+    """Make what is missing of the part; a rerun keeps the files that the manifest vouches for."""
+    names = {one.path.name for one in chosen}
+    for path in [*folder.glob("records-*.parquet"), *folder.glob(".*.partial")]:
+        if path.name not in names:
+            path.unlink(missing_ok=True)
+    noted = {line.name: line for line in _read_manifest(folder)}
+    done = {one.path.name: noted[one.path.name] for one in chosen if _is_whole(one, noted.get(one.path.name))}
+    missing = [one for one in chosen if one.path.name not in done]
+    with progress(PART, sum(len(one.numbers) for one in missing)) as advance:
+        for line in distribute(_write, missing, workers=workers, resources=CPU):
+            done[line.name] = line
+            _write_manifest(folder, done)
+            advance(line.rows)
+    _write_manifest(folder, done)
+
+
+def _write(chosen: Chosen) -> Line:
+    measured = {row["number"]: row for batch in tables.batches(chosen.profile, _MEASURED) for row in batch.to_pylist()}
+    rows = (row for outcome in chosen.shard.read() for row in outcome.rows.to_pylist())
+    records = [_record(row, measured[row["number"]]) for row in rows if row["number"] in chosen.numbers]
+    digest = write_shard(chosen.path, records)
+    return Line(name=chosen.path.name, rows=len(records), sha256=digest, input=chosen.digest, stages=_VERSION)
+
+
+def _record(row: dict[str, Any], measured: dict[str, Any]) -> Record:
+    """The row as it came, with what was measured; its picture is inside, so no path is needed."""
+    known = {field.name: row[field.name] for field in fields(Record)}
+    known |= {name: measured[name] for name in ("width", "height", "sha256")}
+    known["captions"] = tuple(Caption(**caption) for caption in row["captions"])
+    known["measures"] = {**dict(row["measures"]), **{name: measured[name] for name in MEASURES}}
+    return Record(**known | {"path": None})
+
+
+def _is_whole(chosen: Chosen, line: Line | None) -> bool:
+    if line is None or line.input != chosen.digest or line.stages != _VERSION or not chosen.path.is_file():
+        return False
+    return hashlib.sha256(chosen.path.read_bytes()).hexdigest() == line.sha256
+
+
+def _read_manifest(folder: Path) -> list[Line]:
+    try:
+        return [Line(**json.loads(line)) for line in (folder / MANIFEST).read_text(encoding="utf-8").splitlines()]
+    except (FileNotFoundError, ValueError, TypeError):
+        return []
+
+
+def _write_manifest(folder: Path, lines: dict[str, Line]) -> None:
+    text = "".join(json.dumps(asdict(lines[name])) + "\n" for name in sorted(lines))
+    atomic.write_text(folder / MANIFEST, text)

@@ -1,0 +1,78 @@
+"""From an input to a clean set, pass by pass; each resumes where a killed run left it.
+
+<out>/curated/records-00000.parquet   the clean set: a corpus that training reads
+<out>/report.html, report.json        what was dropped, by which stage and why
+<out>/dead-letters.jsonl              what could not be read, and why
+<out>/passes/                         profile/, select/ and duplicates.parquet: what a rerun need not do again
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mezzotint.curation import copies
+from mezzotint.curation.copies import drop_copies
+from mezzotint.curation.corpus import PART, Chosen, write_corpus
+from mezzotint.curation.duplicates import Alike
+from mezzotint.curation.profiling.stage import Profile
+from mezzotint.curation.report.funnel import Funnel, build_funnel
+from mezzotint.curation.report.page import write_page
+from mezzotint.curation.runner import Progress, run_pass, silent
+from mezzotint.curation.sources import Origin, open_input
+from mezzotint.curation.stage import Stage
+from mezzotint.curation.table_shard import TableShard
+from mezzotint.curation.thresholds import DEFAULTS, Between, Formats
+from mezzotint.curation.verdicts import Verdicts
+from mezzotint.runtime import atomic
+
+READ = "read"  # the name under which what cannot even be read is dropped
+
+
+@dataclass(frozen=True, kw_only=True)
+class Rules:
+    """What is kept."""
+
+    formats: Formats
+    limits: Sequence[Between]
+    alike: Alike
+
+
+DEFAULT_RULES = Rules(formats=Formats(), limits=DEFAULTS, alike=Alike())
+
+
+def curate(url: str, out: Path, *, origin: Origin, rules: Rules, workers: int, progress: Progress = silent) -> Funnel:
+    """Make the clean set, or what is missing of it; returns what was kept and dropped.
+
+    Raises the errors of `open_input` for an input, OutputError for a folder that cannot be written.
+    """
+    shards = open_input(url, origin)
+    passes = out / "passes"
+    profiles = run_pass(passes / "profile", shards, READ, [Profile()], workers=workers, progress=progress)
+    stages: list[Stage] = [rules.formats, *rules.limits]
+    columns = ("number", "id", *dict.fromkeys(name for stage in stages for name in stage.reads))
+    tables = [TableShard(path, columns) for path in profiles]
+    selected = run_pass(passes / "select", tables, READ, stages, workers=workers, progress=progress)
+    dropped = drop_copies(passes / f"{copies.NAME}.parquet", profiles, selected, rules.alike)
+    verdicts = Verdicts(profiles=profiles, selected=selected, copies=dropped)
+    chosen = [
+        Chosen(out / PART / f"records-{number:05d}.parquet", shard, profile, verdicts.kept(number))
+        for number, (shard, profile) in enumerate(zip(shards, profiles, strict=True))
+    ]
+    write_corpus(out / PART, chosen, workers=workers, progress=progress)
+    _write_dead_letters(out / "dead-letters.jsonl", verdicts)
+    funnel = build_funnel(
+        verdicts, rules.limits, [READ, Profile().name, *(stage.name for stage in stages), copies.NAME]
+    )
+    atomic.write_json(out / "report.json", funnel.to_json())
+    write_page(out / "report.html", funnel)
+    return funnel
+
+
+def _write_dead_letters(path: Path, verdicts: Verdicts) -> None:
+    letters = (
+        {name: row[name] for name in ("id", "path", "dropped_by", "reason")}
+        for row in verdicts.rows(["id", "path"])
+        if row["dropped_by"] in (READ, Profile().name)
+    )
+    atomic.write_text(path, "".join(json.dumps(letter, ensure_ascii=False) + "\n" for letter in letters))

@@ -1,0 +1,151 @@
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from tests.curation.profiling.pictures import blurred, detailed, encoded, noisy, smooth
+
+from mezzotint.cli.main import main
+from mezzotint.curation.curate import DEFAULT_RULES, curate
+from mezzotint.curation.sources import Origin
+from mezzotint.data.record_pictures import decode
+from mezzotint.data.records import read_records
+
+GOOD = {f"good-{seed}": detailed((400, 320), seed) for seed in range(6)}
+ORIGIN = Origin(source="test", licence="CC0-1.0", credit="nobody")
+
+
+def planted() -> dict[str, tuple[bytes, str]]:
+    """By name: a file, and the stage that must drop it ("": none)."""
+    first = detailed((800, 640), 50)
+    files = {f"{name}.png": (encoded(picture), "") for name, picture in GOOD.items()}
+    files |= {
+        "a.png": (encoded(first), ""),
+        "copy/same.png": (encoded(first), "duplicates"),
+        "copy/small.jpg": (encoded(first.resize((400, 320)), "JPEG", quality=70), "duplicates"),
+        "empty.png": (b"", "profile"),
+        "half.jpg": (encoded(first, "JPEG")[:9000], "profile"),
+        "moving.webp": (encoded(first, "WEBP", save_all=True, append_images=[first.rotate(180)]), "frames"),
+        "an.gif": (encoded(first, "GIF"), "format"),
+        "tiny.png": (encoded(detailed((100, 80), 51)), "short_side"),
+        "strip.png": (encoded(detailed((1500, 300), 52)), "aspect"),
+        "blocks.jpg": (encoded(detailed((500, 400), 53), "JPEG", quality=5), "blockiness"),
+        "dark.png": (encoded(detailed((500, 400), 54).point(lambda level: level // 12)), "luma"),
+        "red.png": (encoded(_tinted(detailed((500, 400), 55))), "colour_cast"),
+        "blurred.png": (encoded(blurred(detailed((500, 400), 56), 4)), "clarity"),
+        "noisy.png": (encoded(noisy(smooth((500, 400), 57), 25)), "noise"),
+    }
+    return files
+
+
+def _tinted(picture: Image.Image) -> Image.Image:
+    return Image.fromarray((np.asarray(picture) // 4 + np.array([160, 40, 10])).astype(np.uint8))
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("source")
+    for name, (content, _) in planted().items():
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(content)
+    (folder / "good-0.txt").write_text("coloured squares")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def out(source: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("out")
+    curate(str(source), folder, origin=ORIGIN, rules=DEFAULT_RULES, workers=2)
+    return folder
+
+
+def digests(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_every_planted_defect_is_dropped_by_its_stage_and_nothing_else_is(out: Path) -> None:
+    kept = {record.id for record in read_records(out)}
+    assert kept == {name for name, (_, stage) in planted().items() if not stage}
+    stages = {
+        stage["name"]: stage["seen"] - stage["kept"]
+        for stage in json.loads((out / "report.json").read_text())["stages"]
+    }
+    expected = [stage for _, stage in planted().values() if stage]
+    assert {name: count for name, count in stages.items() if count} == {name: expected.count(name) for name in expected}
+
+
+def test_the_clean_set_is_a_corpus_that_training_reads(source: Path, out: Path) -> None:
+    records = {record.id: record for record in read_records(out)}
+    record = records["good-0.png"]
+    assert record.picture == (source / "good-0.png").read_bytes()
+    assert np.array_equal(np.asarray(decode(record, out)), np.asarray(GOOD["good-0"]))
+    assert (record.width, record.height, record.sha256) == (400, 320, hashlib.sha256(record.picture).hexdigest())
+    assert [(caption.kind, caption.text) for caption in record.captions] == [("alt", "coloured squares")]
+    assert (record.source, record.licence, record.credit) == ("test", "CC0-1.0", "nobody")
+    assert record.measures["short_side"] == 320
+    assert record.measures["clarity"] > 100
+
+
+def test_dead_letters_name_each_file_and_its_reason(out: Path) -> None:
+    letters = {
+        letter["id"]: letter for letter in map(json.loads, (out / "dead-letters.jsonl").read_text().splitlines())
+    }
+    assert set(letters) == {"empty.png", "half.jpg"}
+    assert letters["empty.png"]["reason"] == "an empty file"
+    assert letters["half.jpg"]["reason"]
+
+
+def test_a_rerun_makes_nothing_and_changes_nothing(source: Path, out: Path) -> None:
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")}
+    contents = digests(out)
+    curate(str(source), out, origin=ORIGIN, rules=DEFAULT_RULES, workers=1)
+    assert digests(out) == contents
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*.parquet")} == before
+
+
+def test_other_limits_do_not_measure_again(source: Path, out: Path, tmp_path: Path) -> None:
+    shutil.copytree(out, tmp_path / "copy")
+    profile = tmp_path / "copy" / "passes" / "profile" / "00000.parquet"
+    before = profile.stat().st_mtime_ns
+    arguments = ["--input", str(source), "--out", str(tmp_path / "copy"), "--source", "test", "--licence", "CC0-1.0"]
+    assert main(["curate", "run", *arguments, "--credit", "nobody", "--limits", "clarity=..,noise=.."]) == 0
+    assert profile.stat().st_mtime_ns == before
+    kept = {record.id for record in read_records(tmp_path / "copy")}
+    assert {"blurred.png", "noisy.png"} <= kept
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_files(source: Path, out: Path, tmp_path: Path) -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "mezzotint",
+        "curate",
+        "run",
+        "--input",
+        str(source),
+        "--out",
+        str(tmp_path / "out"),
+    ]
+    command += ["--source", "test", "--licence", "CC0-1.0", "--credit", "nobody", "--workers", "2"]
+    moments = random.Random(0)
+    for _ in range(20):
+        process = subprocess.Popen(
+            command, start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+        )
+        try:
+            process.wait(moments.uniform(1.0, 8.0))
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    subprocess.run(command, check=True, capture_output=True)
+    assert digests(tmp_path / "out") == digests(out)
