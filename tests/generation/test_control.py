@@ -20,6 +20,7 @@ from torch import Tensor
 from mezzotint.errors import FileFormatError, InputError, MissingFileError
 from mezzotint.generation.control import load_control
 from mezzotint.generation.pipeline import Pipeline
+from mezzotint.models.conversion import convert
 from mezzotint.models.dialects.control import ORIGINAL
 from mezzotint.models.formats import open_weights
 
@@ -128,11 +129,11 @@ class TestFiles:
         return load_control(path, network, torch.float32, torch.device("cpu")).state_dict()
 
     @pytest.mark.parametrize("release", RELEASES)
-    @pytest.mark.parametrize("layout", ["published", "fused", "prefixed", "bfloat16"])
+    @pytest.mark.parametrize("layout", ["published", "fused", "prefixed", "bfloat16", "gguf"])
     def test_a_single_file_is_the_folder(
         self, pipe: Pipeline, controls: dict[str, Path], tmp_path: Path, release: str, layout: str
     ) -> None:
-        file = tmp_path / f"{release}.safetensors"
+        file = tmp_path / f"{release}.{'gguf' if layout == 'gguf' else 'safetensors'}"
         published = load_file(controls[release] / WEIGHTS)
         fused = ORIGINAL.from_published(open_weights(controls[release] / WEIGHTS).tensors)
         match layout:
@@ -140,14 +141,17 @@ class TestFiles:
                 save_file({name: tensor.read(None).clone() for name, tensor in fused.items()}, file)
             case "prefixed":
                 save_file({f"controlnet.{name}": tensor for name, tensor in published.items()}, file)
+            case "gguf":
+                convert(controls[release], file, "controlnet", "gguf", "bfloat16")
             case "bfloat16":
                 save_file({name: tensor.bfloat16() for name, tensor in published.items()}, file)
             case _:
                 save_file(published, file)
         one, other = self.state(file, pipe.transformer), self.state(controls[release], pipe.transformer)
         assert one.keys() == other.keys()
+        rounding = 2**-8 if layout in ("bfloat16", "gguf") else 0
         for name, tensor in one.items():
-            torch.testing.assert_close(tensor, other[name], atol=0, rtol=2**-8 if layout == "bfloat16" else 0)
+            torch.testing.assert_close(tensor, other[name], atol=0, rtol=rounding)
 
     def test_an_untrained_refiner_means_2_0(self, pipe: Pipeline, controls: dict[str, Path], tmp_path: Path) -> None:
         """As the first file of 2.0 came: with a refiner whose projections are zero."""

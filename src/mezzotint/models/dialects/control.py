@@ -26,17 +26,13 @@ def config(tensors: Stored) -> dict[str, Any]:
     except (KeyError, ValueError) as cause:
         raise FileFormatError(f"the sizes of a ControlNet for Z-Image cannot be told: {cause} is missing") from cause
     layers, refiner_layers = numbered(tensors, "control_layers"), numbered(tensors, "control_noise_refiner")
-    if REFINER_INPUT in tensors and tensors[REFINER_INPUT].read(None).any():
-        refiner = "control_noise_refiner"
-    else:
-        refiner = None if refiner_layers and REFINER_INPUT not in tensors else "control_layers"
     return {
         "_class_name": "ZImageControlNetModel",
         "all_patch_size": [2],
         "all_f_patch_size": [1],
         "control_in_dim": patch // 4,
         "control_layers": layers,
-        "add_control_noise_refiner": refiner,
+        "add_control_noise_refiner": _refiner(tensors, refiner_layers),
         "dim": width,
         "n_refiner_layers": refiner_layers or None,
         "n_heads": width // max(1, head),
@@ -44,6 +40,13 @@ def config(tensors: Stored) -> dict[str, Any]:
         "norm_eps": 1e-5,
         "qk_norm": True,
     }
+
+
+def _refiner(tensors: Stored, layers: int) -> str | None:
+    """Whose layers lead the noise refiner: its own (2.1), the control's (2.0), or none (1.0)."""
+    if REFINER_INPUT in tensors:
+        return "control_noise_refiner" if tensors[REFINER_INPUT].read(None).any() else "control_layers"
+    return None if layers else "control_layers"
 
 
 NETWORK = "ControlNet for Z-Image"
