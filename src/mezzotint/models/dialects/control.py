@@ -15,8 +15,6 @@ def config(tensors: Stored) -> dict[str, Any]:
     """What shapes do not tell, the layers that are led, depends on the network: only their number is given here.
     Of a refiner that has no layers of its own there is none.
 
-    A file of 2.0 may carry a refiner that was never trained; its first projection is still zero, as diffusers knows it.
-
     Raises:
         FileFormatError: A tensor that tells a size is missing or has no such axis.
     """
@@ -43,7 +41,10 @@ def config(tensors: Stored) -> dict[str, Any]:
 
 
 def _refiner(tensors: Stored, layers: int) -> str | None:
-    """Whose layers lead the noise refiner: its own (2.1), the control's (2.0), or none (1.0)."""
+    """Whose layers lead the noise refiner: its own (2.1), the control's (2.0), or none (1.0).
+
+    A file of 2.0 may carry a refiner that was never trained; its first projection is still zero, as diffusers knows it.
+    """
     if REFINER_INPUT in tensors:
         return "control_noise_refiner" if tensors[REFINER_INPUT].read(None).any() else "control_layers"
     return None if layers else "control_layers"
