@@ -27,8 +27,8 @@ _FLIPS = (0, *(1 << bit for bit in range(_WIDTH)))
 class Alike:
     """What counts as a near copy. The limits are ours."""
 
-    bits: int = 6  # of the hash, at most 7
-    levels: float = 8.0  # root mean square of the thumbnails' difference, of 255
+    bits: int = 7  # of the hash; more are not looked for
+    levels: float = 3.0  # root mean square of the thumbnails' difference, of 255
 
     def __post_init__(self) -> None:
         assert self.bits < 2 * _BANDS

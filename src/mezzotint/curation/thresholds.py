@@ -73,7 +73,7 @@ DEFAULTS = (
     Between(measure="short_side", least=256),
     Between(measure="aspect", most=4),
     Between(measure="compression_ratio", most=150),
-    Between(measure="blockiness", most=1.8),
+    Between(measure="blockiness", most=1.9),
     Between(measure="transient_jpeg", least=0.02),
     Between(measure="entropy", least=0.5),
     Between(measure="border_variance"),  # no limit: a cut-out on white is no defect where cut-outs are wanted

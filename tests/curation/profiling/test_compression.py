@@ -30,7 +30,7 @@ def test_steps_at_every_eighth_pixel_are_blocks() -> None:
     assert blockiness(flat()[..., 0]) == 1
     steps = (np.arange(256) // 8 * 2).astype(np.uint8)
     board = steps[None] + steps[:, None] // 2  # steps of 2 across, of 1 down; nothing elsewhere
-    assert blockiness(board) == pytest.approx(((2 + 0.1) / 0.1 + (1 + 0.1) / 0.1) / 2)
+    assert blockiness(board) == pytest.approx(((2 + 1) / 1 + (1 + 1) / 1) / 2)
     assert blockiness(board[:, 3:][3:]) < 1
 
 

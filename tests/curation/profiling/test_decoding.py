@@ -12,7 +12,13 @@ PIXELS = np.asarray(PICTURE)
 
 @pytest.mark.parametrize(
     ("size", "reduced"),
-    [((400, 300), (400, 300)), ((767, 10), (767, 10)), ((1480, 1110), (494, 370)), ((5, 1), (5, 1))],
+    [
+        ((400, 300), (400, 300)),
+        ((767, 10), (767, 10)),
+        ((1480, 1110), (493, 370)),
+        ((5, 1), (5, 1)),
+        ((9000, 3), (500, 1)),
+    ],
 )
 def test_a_picture_is_reduced_by_a_whole_factor(size: tuple[int, int], reduced: tuple[int, int]) -> None:
     picture = decode(encoded(smooth(size)))

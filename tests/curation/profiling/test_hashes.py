@@ -3,7 +3,7 @@ import hashlib
 import numpy as np
 import pytest
 from PIL import Image
-from tests.curation.profiling.pictures import detailed, encoded, flat, smooth
+from tests.curation.profiling.pictures import detailed, encoded, flat
 
 from mezzotint.curation.profiling.decoding import decode
 from mezzotint.curation.profiling.hashes import perceptual_hash, sha256, thumbnail
@@ -40,9 +40,25 @@ def test_the_lowest_frequency_is_the_first_bit_and_a_cosine_is_found() -> None:
     assert perceptual_hash(plane.T.copy()) & (1 << (63 - 3 * 8))
 
 
-def test_a_thumbnail_is_the_mean_of_each_part() -> None:
+@pytest.mark.parametrize("seed", range(6))
+def test_the_thumbnail_of_a_copy_is_nearly_the_same_and_of_another_picture_is_not(seed: int) -> None:
+    def levels(one: Image.Image, other: Image.Image, kind: str = "PNG", **options: object) -> float:
+        both = (
+            np.frombuffer(thumbnail(decode(data).rgb), np.uint8).astype(float)
+            for data in (encoded(one), encoded(other, kind, **options))
+        )
+        return float(np.sqrt(np.mean((next(both) - next(both)) ** 2)))
+
+    picture = detailed((900, 700), seed)
+    assert levels(picture, picture) == 0
+    assert levels(picture, picture, "JPEG", quality=30) < 2
+    for size in ((300, 233), (613, 477), (1800, 1400)):
+        assert levels(picture, picture.resize(size, Image.Resampling.LANCZOS)) < 2
+    assert levels(picture, detailed((900, 700), seed + 100)) > 20
+
+
+def test_a_thumbnail_shows_each_part_in_its_colour() -> None:
     quarters = np.asarray(Image.fromarray(np.arange(12, dtype=np.uint8).reshape(2, 2, 3) * 20).resize((64, 64), 0))
     pixels = np.frombuffer(thumbnail(quarters), np.uint8).reshape(16, 16, 3)
     assert pixels[0, 0].tolist() == [0, 20, 40]
     assert pixels[15, 15].tolist() == [180, 200, 220]
-    assert np.abs(np.frombuffer(thumbnail(np.asarray(smooth())), np.uint8).mean() - np.asarray(smooth()).mean()) < 1

@@ -7,7 +7,7 @@ from numpy import ndarray
 
 _QUALITY = 75
 _BLOCK, _EDGE = 8, 16  # pixels; grey levels: a higher step is an edge of the picture itself and counts for no more
-_LEVEL = 0.1  # grey levels: in a flat picture nothing is divided by nothing
+_LEVEL = 1.0  # grey level, added to both means: where a picture is flat, a trace of a step is no block
 
 
 def compression_ratio(width: int, height: int, file_bytes: int) -> float:

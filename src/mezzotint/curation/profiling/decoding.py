@@ -45,7 +45,7 @@ def decode(data: bytes) -> Picture:
     with readable():
         stored = _stored(data, header)
         factor = max(1, round(max(stored.size) / SIDE))
-        reduced = _on_white(stored.reduce(factor) if factor > 1 else stored)
+        reduced = _on_white(_reduced(stored, factor))
         patch = _on_white(stored.crop(_middle(*stored.size))).convert("L")
         if header.orientation in _TURNS:
             reduced = reduced.transpose(_TURNS[header.orientation])
@@ -54,7 +54,7 @@ def decode(data: bytes) -> Picture:
         bytes=len(data),
         rgb=np.asarray(reduced),
         luma=np.asarray(reduced.convert("L")),
-        small=np.asarray(reduced.reduce(-(-max(reduced.size) // SMALL_SIDE))),
+        small=np.asarray(_reduced(reduced, -(-max(reduced.size) // SMALL_SIDE))),
         patch=np.asarray(patch),
     )
 
@@ -87,6 +87,13 @@ def _on_white(picture: Image.Image) -> Image.Image:
     canvas = Image.new("RGB", picture.size, "white")
     canvas.paste(picture, mask=picture.getchannel("A"))
     return canvas
+
+
+def _reduced(picture: Image.Image, factor: int) -> Image.Image:
+    """Means of whole cells of factor x factor pixels; what is left over at the right and below is left out."""
+    across, down = (min(factor, length) for length in picture.size)
+    box = (0, 0, picture.width // across * across, picture.height // down * down)
+    return picture.reduce((across, down), box)
 
 
 def _middle(width: int, height: int) -> tuple[int, int, int, int]:

@@ -30,9 +30,9 @@ def perceptual_hash(luma: UInt8[ndarray, "h w"]) -> int:
     return int.from_bytes(np.packbits(bits).tobytes(), "big")
 
 
-def thumbnail(small: UInt8[ndarray, "h w 3"]) -> bytes:
-    """16x16 pixels of RGB, row by row, each the mean of its part of the picture."""
-    return Image.fromarray(small).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BOX).tobytes()
+def thumbnail(rgb: UInt8[ndarray, "h w 3"]) -> bytes:
+    """16x16 pixels of RGB, row by row, smoothed so that a copy in another size has nearly the same."""
+    return Image.fromarray(rgb).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR).tobytes()
 
 
 @cache

@@ -53,7 +53,7 @@ class Profile:
     """Fills in size and digest of the records and appends a column for each measure."""
 
     name: str = "profile"
-    version: str = "1"
+    version: str = "2"
     resources: Resources = CPU
     reads: tuple[str, ...] = ("picture",)
 
@@ -84,7 +84,7 @@ def profile(data: bytes) -> tuple[dict[str, Any], str | None]:
         "sha256": unread["sha256"],
         "format": picture.header.format,
         "perceptual_hash": hashes.perceptual_hash(picture.luma),
-        "thumbnail": hashes.thumbnail(picture.small),
+        "thumbnail": hashes.thumbnail(picture.rgb),
         "preview": simplejpeg.encode_jpeg(picture.small, quality=PREVIEW_QUALITY),
     }
     return known | {name: float(measure(picture)) for name, measure in MEASURES.items()}, None
