@@ -108,6 +108,8 @@ class TestCalls:
             ({"control_image": "lines.png"}, "control_image is a str; it must be a PIL.Image"),
             ({"control_image": LINES, "controlnet_conditioning_scale": float("nan")}, "the control scale is nan"),
             ({"control_image": LINES, "image": IMAGE, "mask_image": MASK, "strength": 0.5}, "leave strength out"),
+            ({"control_image": LINES, "width": 0}, "width is 0; it must be a multiple of 16"),
+            ({"control_image": LINES, "image": photograph(9, 40)}, "width is 0"),
         ],
     )
     def test_the_impossible_is_refused(self, led: Pipeline, options: dict[str, Any], reason: str) -> None:

@@ -90,8 +90,9 @@ class ZImage:
     def _check(self, request: Request) -> None:
         """
         Raises:
-            InputError: The pictures do not go together, or not with this model.
+            InputError: The size cannot be made, or the pictures do not go together, or not with this model.
         """
+        self._latent_shape(request.settings)
         inputs = request.inputs
         if len(inputs.images) > 1:
             raise InputError(f"this model begins with one image, not with {len(inputs.images)}")
