@@ -2,6 +2,7 @@ import hashlib
 import json
 import os
 import random
+import resource
 import shutil
 import signal
 import subprocess
@@ -18,6 +19,7 @@ from mezzotint.curation.curate import DEFAULT_RULES, curate
 from mezzotint.curation.sources import Origin
 from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import read_records
+from mezzotint.errors import InputError
 
 GOOD = {f"good-{seed}": detailed((400, 320), seed) for seed in range(6)}
 ORIGIN = Origin(source="test", licence="CC0-1.0", credit="nobody")
@@ -121,6 +123,23 @@ def test_other_limits_do_not_measure_again(source: Path, out: Path, tmp_path: Pa
     assert profile.stat().st_mtime_ns == before
     kept = {record.id for record in read_records(tmp_path / "copy")}
     assert {"blurred.png", "noisy.png"} <= kept
+
+
+def test_an_output_inside_of_the_input_is_refused(source: Path) -> None:
+    for inside in (source, source / "copy" / "clean"):
+        with pytest.raises(InputError, match="lies inside of the input"):
+            curate(str(source), inside, origin=ORIGIN, rules=DEFAULT_RULES, workers=1)
+
+
+def test_a_full_disk_is_one_clear_line(source: Path, tmp_path: Path) -> None:
+    def limit() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
+
+    command = [sys.executable, "-m", "mezzotint", "curate", "run", "--input", str(source), "--out", str(tmp_path)]
+    done = subprocess.run(command, preexec_fn=limit, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("error: cannot write ")
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.slow

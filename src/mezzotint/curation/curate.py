@@ -24,6 +24,7 @@ from mezzotint.curation.stage import Stage
 from mezzotint.curation.table_shard import TableShard
 from mezzotint.curation.thresholds import DEFAULTS, Between, Formats
 from mezzotint.curation.verdicts import Verdicts
+from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
 READ = "read"  # the name under which what cannot even be read is dropped
@@ -44,8 +45,11 @@ DEFAULT_RULES = Rules(formats=Formats(), limits=DEFAULTS, alike=Alike())
 def curate(url: str, out: Path, *, origin: Origin, rules: Rules, workers: int, progress: Progress = silent) -> Funnel:
     """Make the clean set, or what is missing of it; returns what was kept and dropped.
 
-    Raises the errors of `open_input` for an input, OutputError for a folder that cannot be written.
+    Raises the errors of `open_input` for an input, InputError for an output inside of it, OutputError for a folder that
+    cannot be written.
     """
+    if "://" not in url and out.resolve().is_relative_to(Path(url).resolve()):
+        raise InputError(f"output {out} lies inside of the input {url}: name a folder elsewhere")
     shards = open_input(url, origin)
     passes = out / "passes"
     profiles = run_pass(passes / "profile", shards, READ, [Profile()], workers=workers, progress=progress)

@@ -48,7 +48,7 @@ def _shards(files: dict[str, Place], types: dict[str, Any], root: str, single: b
     stems = {_stem(name) for name in pictures if not name.endswith(SIDECARS)}
     entries = [
         Entry(
-            id=printable(name.removeprefix(root).lstrip("/")),
+            id=_id(name, root),
             place=place,
             caption=pictures.get(_stem(name) + ".txt"),
             reason=None if types[name] == "file" else f"not a file but {types[name]}",
@@ -59,9 +59,13 @@ def _shards(files: dict[str, Place], types: dict[str, Any], root: str, single: b
     yield from shards(entries, origin)
     for name, place in files.items():
         if name.endswith(".tar"):
-            yield from shards(list(tar_entries(place, printable(name.removeprefix(root).lstrip("/")))), origin)
+            yield from shards(list(tar_entries(place, _id(name, root))), origin)
         elif name.endswith(".parquet"):
-            yield from parquet_shards(place, origin)
+            yield from parquet_shards(place, _id(name, root), origin)
+
+
+def _id(name: str, root: str) -> str:
+    return printable(name.removeprefix(root).lstrip("/"))
 
 
 def _place(fs: Any, name: str, info: dict[str, Any]) -> Place:

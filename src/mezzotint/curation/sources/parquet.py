@@ -27,6 +27,7 @@ class ParquetShard:
     """One row group of a Parquet file. A picture is bytes, or `{bytes, path}` as public data sets have it."""
 
     place: Place
+    name: str  # which begins the ids of rows that have none of their own
     group: int
     rows: int
     columns: tuple[str, ...]
@@ -44,14 +45,13 @@ class ParquetShard:
         return batches(self._found())
 
     def _found(self) -> Iterator[Found]:
-        name = PurePosixPath(self.place.url).name
         try:
             with fsspec.open(self.place.url, "rb") as opened, pq.ParquetFile(opened) as file:
                 groups = file.iter_batches(batch_size=_ROWS_AT_ONCE, row_groups=[self.group], columns=self.columns)
                 for position, row in enumerate(row for batch in groups for row in batch.to_pylist()):
-                    yield self._row(f"{name}/{self.group}/{position}", row)
+                    yield self._row(f"{self.name}/{self.group}/{position}", row)
         except (pa.ArrowException, OSError) as error:
-            fields = blank(f"{name}/{self.group}", self.origin)
+            fields = blank(f"{self.name}/{self.group}", self.origin)
             yield Found(fields, f"the Parquet file cannot be read to its end: {str(error).splitlines()[0]}")
 
     def _row(self, identity: str, row: dict[str, Any]) -> Found:
@@ -82,22 +82,22 @@ class ParquetShard:
         return Place(url=path if "://" in path else f"{protocol}://{PurePosixPath(root) / path}", size=0, changed="")
 
 
-def parquet_shards(place: Place, origin: Origin) -> Iterator[ParquetShard]:
+def parquet_shards(place: Place, name: str, origin: Origin) -> Iterator[ParquetShard]:
     """One shard a row group. Raises FileFormatError for a broken file, or one without pictures or paths."""
     try:
         with fsspec.open(place.url, "rb") as opened, pq.ParquetFile(opened) as file:
-            metadata, names = file.metadata, file.schema_arrow.names
+            metadata, found = file.metadata, file.schema_arrow.names
     except (pa.ArrowException, OSError) as error:
         reason = (str(error).splitlines() or [type(error).__name__])[0]
         raise FileFormatError(f"{place.url} is not a readable Parquet file ({reason}): make it again") from error
     known = (*SCHEMA.names, *PICTURES, *PATHS, *CAPTIONS)
-    columns = tuple(name for name in names if name in known)
+    columns = tuple(column for column in found if column in known)
     if not set(columns) & {*PICTURES, *PATHS}:
         wanted = ", ".join((*PICTURES, *PATHS))
         raise FileFormatError(f"{place.url} has no column of pictures or paths: name one of {wanted}")
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group).num_rows
-        yield ParquetShard(place=place, group=group, rows=rows, columns=columns, origin=origin)
+        yield ParquetShard(place=place, name=name, group=group, rows=rows, columns=columns, origin=origin)
 
 
 def _content(row: dict[str, Any]) -> tuple[bytes | None, str | None]:
