@@ -1,12 +1,23 @@
-"""Progress on stderr: a bar in a terminal, a line every ten seconds elsewhere."""
+"""Progress on stderr, with speed and time left: a bar in a terminal, a line every ten seconds elsewhere."""
 
 import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
 
 _LINE_EVERY = 10.0  # seconds
 
@@ -27,11 +38,17 @@ def _bar() -> Progress:
         TextColumn("{task.description}"),
         BarColumn(),
         MofNCompleteColumn(),
+        _Speed(),
         TimeElapsedColumn(),
         TextColumn("left"),
         TimeRemainingColumn(),
     )
     return Progress(*columns, console=Console(stderr=True))
+
+
+class _Speed(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        return Text("" if task.speed is None else f"{task.speed:.1f}/s")
 
 
 class _Lines:
@@ -46,4 +63,6 @@ class _Lines:
         if now - self.last >= _LINE_EVERY:
             self.last = now
             rate = self.done / (now - self.start)
-            print(f"{self.description}: {self.done}/{self.total}, {rate:.1f}/s", file=sys.stderr, flush=True)
+            left = timedelta(seconds=round((self.total - self.done) / rate)) if rate else "unknown"
+            line = f"{self.description}: {self.done}/{self.total}, {rate:.1f}/s, {left} left"
+            print(line, file=sys.stderr, flush=True)
