@@ -61,12 +61,12 @@ def decode(data: bytes) -> Picture:
 
 def _stored(data: bytes, header: Header) -> Image.Image:
     """The first frame as "RGB" or "RGBA", not yet upright."""
+    if header.format == "JPEG" and header.mode in ("RGB", "L"):
+        return Image.fromarray(_jpeg(data))
+    if header.mode == "F":
+        raise FileFormatError("pixels that are floating-point numbers, without a known white")
     with Image.open(io.BytesIO(data), formats=FORMATS) as file:
-        if file.format == "JPEG" and file.mode in ("RGB", "L"):
-            return Image.fromarray(_jpeg(data))
-        if file.mode == "F":
-            raise FileFormatError("pixels that are floating-point numbers, without a known white")
-        if file.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255 instead of scaling
+        if header.mode.startswith("I"):  # 16 bits of grey, which Pillow would cut off at 255 instead of scaling
             return Image.fromarray((np.asarray(file).clip(0, 65535) >> 8).astype(np.uint8)).convert("RGB")
         return file.convert("RGBA" if header.transparent else "RGB")
 

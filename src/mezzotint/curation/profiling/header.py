@@ -23,6 +23,7 @@ class Header:
     """Facts of a file. Width and height are those of the upright picture, in pixels."""
 
     format: str  # by content, not by name: one of FORMATS
+    mode: str  # Pillow's name for the kind of its pixels
     width: int
     height: int
     bit_depth: int  # of one channel
@@ -47,6 +48,7 @@ def read_header(data: bytes) -> Header:
             width, height = height, width
         return Header(
             format=file.format or "",
+            mode=file.mode,
             width=width,
             height=height,
             bit_depth=_bit_depth(file, data),
