@@ -1,3 +1,6 @@
+import re
+from pathlib import Path
+
 import pytest
 
 from mezzotint.curation.profiling.stage import MEASURES
@@ -53,3 +56,11 @@ def test_limits_can_be_changed_added_and_lifted() -> None:
 def test_mistakes_are_one_clear_line(text: str, complaint: str) -> None:
     with pytest.raises(InputError, match=complaint):
         with_changes(text)
+
+
+def test_the_guide_lists_the_defaults() -> None:
+    guide = (Path(__file__).parents[2] / "docs" / "guides" / "curate.md").read_text(encoding="utf-8")
+    listed = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", guide, re.MULTILINE))
+    assert {name: limit for name, limit in listed.items() if name in MEASURES} == {
+        limit.measure: "no limit" if str(limit) == ".." else str(limit) for limit in DEFAULTS
+    }

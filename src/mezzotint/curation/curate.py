@@ -16,7 +16,7 @@ from mezzotint.curation.copies import drop_copies
 from mezzotint.curation.corpus import PART, Chosen, write_corpus
 from mezzotint.curation.duplicates import Alike
 from mezzotint.curation.profiling.stage import Profile
-from mezzotint.curation.report.funnel import Funnel, build_funnel
+from mezzotint.curation.report.funnel import COLUMNS, Funnel, build_funnel
 from mezzotint.curation.report.page import write_page
 from mezzotint.curation.runner import Progress, run_pass, silent
 from mezzotint.curation.sources import Origin, open_input
@@ -65,9 +65,8 @@ def curate(url: str, out: Path, *, origin: Origin, rules: Rules, workers: int, p
     ]
     write_corpus(out / PART, chosen, workers=workers, progress=progress)
     _write_dead_letters(out / "dead-letters.jsonl", verdicts)
-    funnel = build_funnel(
-        verdicts, rules.limits, [READ, Profile().name, *(stage.name for stage in stages), copies.NAME]
-    )
+    names = [READ, Profile().name, *(stage.name for stage in stages), copies.NAME]
+    funnel = build_funnel(verdicts.rows(COLUMNS), rules.limits, names)
     atomic.write_json(out / "report.json", funnel.to_json())
     write_page(out / "report.html", funnel)
     return funnel

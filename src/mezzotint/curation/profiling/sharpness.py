@@ -2,7 +2,7 @@
 
 import numpy as np
 from einops import rearrange
-from jaxtyping import Float, UInt8
+from jaxtyping import Num, UInt8
 from numpy import ndarray
 
 _BLOCK, _FLAT = 16, 4.0  # pixels; grey levels of deviation up to which a block counts as flat
@@ -45,7 +45,7 @@ def noise(patch: UInt8[ndarray, "p q"]) -> float:
     return float(np.sqrt(np.pi / 2) / 6 * np.median(_tiles(response, _TILE).mean(axis=1, dtype=np.float32)))
 
 
-def _tiles(plane: ndarray, side: int) -> Float[ndarray, "n side*side"]:
+def _tiles(plane: Num[ndarray, "h w"], side: int) -> Num[ndarray, "n area"]:
     """Square tiles from the upper left corner; what is left over at the other edges is left out."""
     height, width = (length // side * side for length in plane.shape)
     return rearrange(plane[:height, :width], "(i a) (j b) -> (i j) (a b)", a=side, b=side)

@@ -14,8 +14,8 @@ from numpy import ndarray
 from mezzotint.curation.duplicates import ORDER
 from mezzotint.curation.profiling.stage import MEASURES
 from mezzotint.curation.thresholds import Between
-from mezzotint.curation.verdicts import Verdicts
 
+COLUMNS = ("id", "preview", *MEASURES)
 EXAMPLES, BINS = 24, 40
 _BORDER = 0.25  # share of a limit within which a kept picture is a border case
 _QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -52,9 +52,9 @@ class Measured:
 
     name: str
     limit: Between
-    edges: Float[ndarray, "bins+1"]  # the outermost 1 % fall into the first and last bin
     kept: Float[ndarray, "bins"]
     dropped: Float[ndarray, "bins"]
+    edges: Float[ndarray, "bins+1"]  # the outermost 1 % fall into the first and last bin
     quantiles: Mapping[str, float]
 
 
@@ -87,8 +87,8 @@ class Funnel:
         }
 
 
-def build_funnel(verdicts: Verdicts, limits: Sequence[Between], stages: Sequence[str]) -> Funnel:
-    """Count, measure and choose examples; the same tables give the same funnel."""
+def build_funnel(rows: Iterable[Mapping[str, Any]], limits: Sequence[Between], stages: Sequence[str]) -> Funnel:
+    """Count, measure and choose examples; the same rows (COLUMNS and verdicts of each picture) give the same funnel."""
     by_measure = {limit.measure: limit for limit in limits}
     reasons: dict[str, Counter[str]] = {name: Counter() for name in stages}
     values: list[list[float]] = []
@@ -96,7 +96,7 @@ def build_funnel(verdicts: Verdicts, limits: Sequence[Between], stages: Sequence
     pictures = 0
     dropped_examples = {name: _Smallest(EXAMPLES) for name in stages}
     border = {name: _Smallest(EXAMPLES // 2) for name in by_measure}
-    for row in verdicts.rows(["id", "preview", *MEASURES]):
+    for row in rows:
         pictures += 1
         if row["dropped_by"] is not None:
             reasons[row["dropped_by"]][row["reason"]] += 1
