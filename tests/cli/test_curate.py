@@ -31,7 +31,8 @@ def test_a_run_says_what_was_dropped_and_where_the_report_is(
     ("arguments", "complaint"),
     [
         (["--input", "{tmp}/nowhere"], "does not exist"),
-        (["--input", "{tmp}"], "is an empty folder"),
+        (["--input", "{tmp}/empty"], "is an empty folder"),
+        (["--input", "{tmp}"], "lies inside of the input"),
         (["--input", "nosuch://x"], "cannot be opened"),
         (["--input", "{tmp}", "--limits", "beauty=1.."], "there is no measure 'beauty'"),
         (["--input", "{tmp}", "--workers", "0"], "--workers is 0"),
@@ -41,6 +42,7 @@ def test_a_run_says_what_was_dropped_and_where_the_report_is(
 def test_mistakes_are_one_clear_line(
     arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    (tmp_path / "empty").mkdir()
     given = [argument.format(tmp=tmp_path) for argument in arguments]
     assert main(["curate", "run", "--out", str(tmp_path / "out"), *given]) == 2
     error = capsys.readouterr().err
