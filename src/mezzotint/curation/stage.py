@@ -1,6 +1,6 @@
 """The contract of a stage: a function from a batch of rows to the same rows with more columns, some of them dropped."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -67,29 +67,31 @@ def table_schema(schema: pa.Schema, stages: Sequence[Stage]) -> pa.Schema:
 
 def apply(first: Outcome, origin: str, stages: Sequence[Stage], schema: pa.Schema) -> pa.Table:
     """The rows that `origin` gave, in their order, after the stages: each kept, or with who dropped it and why."""
-    parts, rows = [], first
-    for name, stage in zip([origin, *(stage.name for stage in stages)], [*stages, None], strict=True):
-        gone = pa.array([reason is not None for reason in rows.reasons], pa.bool_())
-        why = pa.array([reason for reason in rows.reasons if reason is not None], pa.string())
-        parts.append(_conformed(rows.rows.filter(gone), schema, name, why))
-        kept = rows.rows.filter(pa.array([reason is None for reason in rows.reasons], pa.bool_()))
-        if stage is None:
-            nothing = pa.nulls(kept.num_rows, pa.string())
-            parts.append(_conformed(kept, schema, None, nothing))
-        else:
-            rows = stage(kept) if kept.num_rows else Outcome(kept, ())
+    parts, outcome, by = [], first, origin
+    for stage in stages:
+        parts.append(_dropped(outcome, by, schema))
+        outcome, by = _applied(stage, _kept(outcome)), stage.name
+    parts += [_dropped(outcome, by, schema), _conformed(_kept(outcome), schema)]
     return pa.concat_tables(parts).sort_by("number")
 
 
-def _conformed(rows: pa.RecordBatch, schema: pa.Schema, dropped_by: str | None, reasons: pa.Array) -> pa.Table:
+def _applied(stage: Stage, rows: pa.RecordBatch) -> Outcome:
+    return stage(rows) if rows.num_rows else Outcome(rows, ())
+
+
+def _kept(outcome: Outcome) -> pa.RecordBatch:
+    return outcome.rows.filter(pa.array([reason is None for reason in outcome.reasons], pa.bool_()))
+
+
+def _dropped(outcome: Outcome, by: str, schema: pa.Schema) -> pa.Table:
+    rows = outcome.rows.filter(pa.array([reason is not None for reason in outcome.reasons], pa.bool_()))
+    reasons = [reason for reason in outcome.reasons if reason is not None]
+    verdict = {"dropped_by": pa.array([by] * len(reasons), pa.string()), "reason": pa.array(reasons, pa.string())}
+    return _conformed(rows, schema, verdict)
+
+
+def _conformed(rows: pa.RecordBatch, schema: pa.Schema, verdict: Mapping[str, pa.Array] | None = None) -> pa.Table:
     """The rows with all columns of the schema, null where nothing wrote them. The picture stays in its source."""
-    verdict = {"dropped_by": pa.array([dropped_by] * rows.num_rows, pa.string()), "reason": reasons}
-    columns = [
-        verdict[field.name]
-        if field.name in verdict
-        else rows.column(field.name)
-        if field.name in rows.schema.names and field.name != "picture"
-        else pa.nulls(rows.num_rows, field.type)
-        for field in schema
-    ]
+    there = {name: rows.column(name) for name in rows.schema.names if name != "picture"} | dict(verdict or {})
+    columns = [there.get(field.name, pa.nulls(rows.num_rows, field.type)) for field in schema]
     return pa.Table.from_arrays(columns, schema=schema)

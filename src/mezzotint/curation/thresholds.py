@@ -19,12 +19,8 @@ class Between:
     measure: str
     least: float | None = None
     most: float | None = None
-    version: str = ""
     resources: Resources = CPU
     writes: tuple[pa.Field, ...] = ()
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "version", str(self))
 
     def __str__(self) -> str:
         least, most = ("" if limit is None else f"{limit:g}" for limit in (self.least, self.most))
@@ -33,6 +29,10 @@ class Between:
     @property
     def name(self) -> str:
         return self.measure
+
+    @property
+    def version(self) -> str:
+        return str(self)
 
     @property
     def reads(self) -> tuple[str, ...]:

@@ -71,11 +71,13 @@ def test_what_cannot_be_read_says_so_and_the_rest_is_read(tmp_path: Path) -> Non
     with (tmp_path / "c.png").open("wb") as sparse:
         sparse.truncate(MAX_FILE_BYTES + 1)
     (tmp_path / "d.png").write_bytes(png())
+    (tmp_path / "e.png").symlink_to(tmp_path / "d.png")
     reasons = {row["id"]: row["unread"] for row in rows(str(tmp_path))}
-    assert reasons["a.png"] == "not a file but other"
-    assert reasons["b.png"] is not None
+    assert reasons["a.png"] == "not a regular file"
+    assert reasons["b.png"] == "not a regular file"
     assert reasons["c.png"] == "larger than 64 MiB"
     assert reasons["d.png"] is None
+    assert reasons["e.png"] is None
 
 
 def test_a_url_of_another_file_system_is_read() -> None:

@@ -36,12 +36,9 @@ def _entry(path: str, caption: str | None, listed: Place) -> Entry:
         url = f"{protocol}://{PurePosixPath(folder) / path}"
     try:
         fs, name = fsspec.url_to_fs(url)
-        info = fs.info(name)
-        place = Place(url=url, size=info.get("size") or 0, changed=str(info.get("ETag") or info.get("mtime") or ""))
-        reason = None if info.get("type") == "file" else f"not a file but {info.get('type')}"
+        place = Place.of(fs, name)
+        reason = None if fs.isfile(name) else "not a regular file"
     except (OSError, ValueError, ImportError) as error:
-        place, reason = (
-            Place(url=url, size=0, changed=""),
-            f"cannot be read: {getattr(error, 'strerror', None) or error}",
-        )
+        place = Place(url=url, size=0, changed="")
+        reason = f"cannot be read: {getattr(error, 'strerror', None) or error}"
     return Entry(id=path, place=place, caption=caption, reason=reason)

@@ -1,9 +1,10 @@
 """Pictures that are files, or lie whole inside of one: folders, CSV lists and tars."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import fsspec
 
@@ -22,6 +23,13 @@ class Place:
     size: int
     changed: str
     offset: int | None = None
+
+    @classmethod
+    def of(cls, fs: Any, name: str, info: Mapping[str, Any] | None = None) -> "Place":
+        """A whole file; `info` is what its file system says of it, where that was asked already."""
+        info = fs.info(name) if info is None else info
+        changed = info.get("ETag") or info.get("mtime") or info.get("LastModified") or ""
+        return cls(url=fs.unstrip_protocol(name), size=info.get("size") or 0, changed=str(changed))
 
     def read(self) -> bytes:
         """Raises OSError, and whatever else the file system of the URL raises."""

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 import fsspec
 
@@ -23,7 +22,7 @@ def open_input(url: str, origin: Origin) -> list[Shard]:
     Hidden files are no part of a folder. Everything else in it is taken for a picture, whatever its name.
 
     Raises MissingFileError where nothing is there, InputError for a URL that cannot be opened or an empty folder,
-    FileFormatError for a list, tar or Parquet file that cannot be read.
+    FileFormatError for a list or a Parquet file that cannot be read.
     """
     try:
         fs, path = fsspec.url_to_fs(url)
@@ -34,13 +33,18 @@ def open_input(url: str, origin: Origin) -> list[Shard]:
         raise MissingFileError(f"input {url!r} does not exist: name a folder, a .csv, a .tar or a .parquet")
     single = path in found
     root = str(PurePosixPath(path).parent) if single else path
-    files = {name: _place(fs, name, info) for name, info in sorted(found.items()) if single or not _hidden(name, root)}
+    files = {
+        name: Place.of(fs, name, info) for name, info in sorted(found.items()) if single or not _hidden(name, root)
+    }
     if not files:
         raise InputError(f"input {url!r} is an empty folder: put pictures, tars or Parquet files there")
-    return list(_shards(files, {name: info.get("type") for name, info in found.items()}, root, single, origin))
+    no_files = {
+        name for name in files if found[name].get("type") != "file" and not fs.isfile(name)
+    }  # a link may be one
+    return list(_shards(files, no_files, root, single, origin))
 
 
-def _shards(files: dict[str, Place], types: dict[str, Any], root: str, single: bool, origin: Origin) -> Iterator[Shard]:
+def _shards(files: dict[str, Place], no_files: set[str], root: str, single: bool, origin: Origin) -> Iterator[Shard]:
     pictures = {name: place for name, place in files.items() if not name.endswith((".tar", ".parquet"))}
     if single and next(iter(files)).endswith(".csv"):
         yield from shards(list(csv_entries(next(iter(files.values())))), origin)
@@ -51,7 +55,7 @@ def _shards(files: dict[str, Place], types: dict[str, Any], root: str, single: b
             id=_id(name, root),
             place=place,
             caption=pictures.get(_stem(name) + ".txt"),
-            reason=None if types[name] == "file" else f"not a file but {types[name]}",
+            reason="not a regular file" if name in no_files else None,
         )
         for name, place in pictures.items()
         if not (name.endswith(SIDECARS) and _stem(name) in stems)
@@ -66,11 +70,6 @@ def _shards(files: dict[str, Place], types: dict[str, Any], root: str, single: b
 
 def _id(name: str, root: str) -> str:
     return printable(name.removeprefix(root).lstrip("/"))
-
-
-def _place(fs: Any, name: str, info: dict[str, Any]) -> Place:
-    changed = info.get("ETag") or info.get("mtime") or info.get("LastModified") or ""
-    return Place(url=fs.unstrip_protocol(name), size=info.get("size") or 0, changed=str(changed))
 
 
 def _hidden(name: str, root: str) -> bool:
