@@ -1,0 +1,112 @@
+"""Vectors sorted into cells, each cell's beside one another, so that a search reads a few short pieces of a long file.
+
+    <folder>/centroids.npy   "cell d", float32; the cells of a group follow one another
+    <folder>/groups.npy      "group+1": where each group of cells begins
+    <folder>/starts.npy      "cell+1": where each cell's vectors begin in the files below
+    <folder>/members.npy     "n": which vector stands there
+    <folder>/vectors.npy     "n d": the vectors, in the type of their source
+    <folder>/probes.npy      "n p", int32: the cells that are nearest to each; its own is the first
+
+The source is read twice from end to end; memory holds 16 bytes a vector and the centroids. The same source and settings
+give the same files.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float, Float32, Int32, Int64
+from numpy import ndarray
+
+from mezzotint.curation.vectors.nearest import nearest, sample, spherical_k_means
+from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, open_vectors
+from mezzotint.errors import InputError
+from mezzotint.runtime import atomic
+
+_CELLS_A_GROUP = 32
+_FILES = ("centroids", "groups", "starts", "members", "vectors", "probes")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Partition:
+    """How vectors are sorted into cells.
+
+    A cell holds about `vectors_a_cell`; a vector is looked up in the `probes` cells that are nearest to it. More of
+    either finds more true neighbours, in time that grows with their product.
+    """
+
+    vectors_a_cell: int = 256
+    probes: int = 8
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.vectors_a_cell < 1 or self.probes < 1:
+            raise InputError(f"{self.vectors_a_cell} vectors a cell and {self.probes} probes: at least 1 of each")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cells:
+    """The files of a folder, mapped; see the head of this module."""
+
+    centroids: Float32[ndarray, "c d"]
+    groups: Int64[ndarray, "g+1"]
+    starts: Int64[ndarray, "c+1"]
+    members: Int64[ndarray, "n"]
+    vectors: Float[ndarray, "n d"]
+    probes: Int32[ndarray, "n p"]
+
+
+def open_cells(folder: Path) -> Cells:
+    return Cells(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _FILES})
+
+
+def sort_into_cells(source: Path, folder: Path, partition: Partition) -> None:
+    """Make the folder, all or nothing.
+
+    Raises the errors of `open_vectors`; InputError for a source without vectors or with one that is not of length 1;
+    OutputError for a folder that cannot be written.
+    """
+    vectors = open_vectors(source)
+    if not len(vectors):
+        raise InputError(f"{source} holds no vectors: there is nothing to compare")
+    with atomic.folder(folder) as temporary:
+        count = -(-len(vectors) // partition.vectors_a_cell)
+        seen = vectors[sample(len(vectors), count, partition.seed)].astype(np.float32)
+        centroids, groups = _in_groups(spherical_k_means(seen, count, partition.seed), partition.seed)
+        probes = np.lib.format.open_memmap(
+            temporary / "source_probes.npy",
+            mode="w+",
+            dtype=np.int32,
+            shape=(len(vectors), min(partition.probes, count)),
+        )
+        for rows, block in blocks(vectors, str(source)):
+            probes[rows] = nearest(block, centroids, probes.shape[1])[1]
+        members = np.argsort(probes[:, 0], kind="stable")
+        starts = np.searchsorted(probes[:, 0], np.arange(count + 1), sorter=members)
+        for name, array in {"centroids": centroids, "groups": groups, "starts": starts, "members": members}.items():
+            np.save(temporary / f"{name}.npy", array)
+        for name, array in {"vectors": vectors, "probes": probes}.items():
+            _reorder(array, members, temporary / f"{name}.npy")
+        (temporary / "source_probes.npy").unlink()
+
+
+def _in_groups(centroids: Float32[ndarray, "c d"], seed: int) -> tuple[Float32[ndarray, "c d"], Int64[ndarray, "g+1"]]:
+    """The centroids, those that are near to one another in one group, and where each group begins.
+
+    A group is the work of one task, and its cells' searches mostly end among themselves.
+    """
+    count = -(-len(centroids) // _CELLS_A_GROUP)
+    group = nearest(centroids, spherical_k_means(centroids, count, seed), 1)[1][:, 0]
+    order = np.argsort(group, kind="stable")
+    return centroids[order], np.searchsorted(group[order], np.arange(count + 1))
+
+
+def _reorder(source: ndarray, members: Int64[ndarray, "n"], path: Path) -> None:
+    """Write the rows of an array in the order of `members`; the source is read from end to end."""
+    places = np.empty_like(members)
+    places[members] = np.arange(len(members))
+    sink = np.lib.format.open_memmap(path, mode="w+", dtype=source.dtype, shape=source.shape)
+    for start in range(0, len(source), ROWS_AT_ONCE):
+        rows = slice(start, start + ROWS_AT_ONCE)
+        sink[places[rows]] = source[rows]
+    sink.flush()

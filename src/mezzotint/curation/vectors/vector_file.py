@@ -1,0 +1,66 @@
+"""Unit vectors on disk: one .npy file of float16 or float32 rows, written as a stream and mapped into memory."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+import numpy as np
+from jaxtyping import Float
+from numpy import ndarray
+
+from mezzotint.errors import FileFormatError, InputError, MissingFileError
+from mezzotint.runtime import atomic
+
+ROWS_AT_ONCE = 1 << 14
+_TYPES = (np.dtype("<f2"), np.dtype("<f4"))
+_TOLERANCE = 1e-2  # of a length: float16 rounds
+
+
+def write_vectors(path: Path, blocks: Iterable[Float[ndarray, "_ d"]], *, rows: int, width: int) -> None:
+    """Write unit vectors as float16, all or nothing.
+
+    Raises InputError for blocks that are not `rows` vectors of length 1 in all, OutputError for a file that cannot be
+    written.
+    """
+    with atomic.file(path) as temporary:
+        file = np.lib.format.open_memmap(temporary, mode="w+", dtype="<f2", shape=(rows, width))
+        written = 0
+        for block in blocks:
+            _check_lengths(block, str(path), written)
+            if written + len(block) > rows:
+                raise InputError(f"{path} was to hold {rows} vectors, and there are more")
+            file[written : written + len(block)] = block
+            written += len(block)
+        if written < rows:
+            raise InputError(f"{path} was to hold {rows} vectors, and there are {written}")
+        file.flush()
+
+
+def open_vectors(path: Path) -> Float[ndarray, "n d"]:
+    """The vectors of a file, mapped. Raises MissingFileError for no file, FileFormatError for one of another kind."""
+    try:
+        vectors = np.lib.format.open_memmap(path, mode="r")
+    except FileNotFoundError as cause:
+        raise MissingFileError(f"{path} does not exist: make it with an embedder") from cause
+    except (OSError, ValueError) as cause:
+        raise FileFormatError(f"{path} is not a readable .npy file ({cause}): make it again") from cause
+    if vectors.ndim != 2 or vectors.dtype not in _TYPES:
+        raise FileFormatError(f"{path} holds {vectors.dtype} of shape {vectors.shape}, not rows of float16 or float32")
+    return vectors
+
+
+def blocks(vectors: Float[ndarray, "n d"], what: str) -> Iterator[tuple[slice, Float[ndarray, "_ d"]]]:
+    """The rows in fp32, some thousands at a time, with where they stand.
+
+    Raises InputError, with `what` they are, at the first that is not of length 1.
+    """
+    for start in range(0, len(vectors), ROWS_AT_ONCE):
+        rows = slice(start, min(start + ROWS_AT_ONCE, len(vectors)))
+        block = np.asarray(vectors[rows], np.float32)
+        _check_lengths(block, what, start)
+        yield rows, block
+
+
+def _check_lengths(block: Float[ndarray, "n d"], what: str, first: int) -> None:
+    wrong = ~(np.abs(np.linalg.norm(block.astype(np.float32), axis=1) - 1) <= _TOLERANCE)  # NaN is wrong too
+    if wrong.any():
+        raise InputError(f"vector {first + int(wrong.argmax())} of {what} is not of length 1: divide it by its length")
