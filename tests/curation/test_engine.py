@@ -4,7 +4,7 @@ from collections import deque
 import pytest
 
 from mezzotint.curation.engine import distribute
-from mezzotint.curation.stage import CPU
+from mezzotint.curation.stage import CPU, Resources
 from mezzotint.errors import OutputError
 
 
@@ -26,6 +26,10 @@ def test_every_item_comes_back_once_from_other_processes() -> None:
 
 def test_nothing_to_do_starts_nothing() -> None:
     assert list(distribute(square, [], workers=2, resources=CPU)) == []
+
+
+def test_a_gpu_is_a_hint_and_no_demand() -> None:
+    assert [number for number, _ in distribute(square, [3], workers=1, resources=Resources(gpus=1))] == [9]
 
 
 def test_what_a_user_can_cause_is_raised_as_it_was() -> None:

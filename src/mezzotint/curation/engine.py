@@ -47,7 +47,8 @@ def distribute(
     if not pickled:
         return
     workers = min(workers, len(pickled))
-    task = daft.cls(_Task, gpus=resources.gpus, use_process=True, max_concurrency=workers)(function)
+    gpus = min(resources.gpus, _gpus_here()) if resources.gpus else 0
+    task = daft.cls(_Task, gpus=gpus, use_process=True, max_concurrency=workers)(function)
     frame = daft.from_pydict({"item": pickled}).into_batches(1).select(task(daft.col("item")).alias("result"))
     failure = None
     for row in frame.iter_rows(results_buffer_size=workers):
@@ -58,3 +59,9 @@ def distribute(
             yield result
     if failure is not None:
         raise failure
+
+
+def _gpus_here() -> int:
+    import torch  # seconds, which a stage without a network need not wait
+
+    return torch.cuda.device_count()
