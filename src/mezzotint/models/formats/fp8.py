@@ -22,6 +22,7 @@ FLOATS = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 SCALES = (".weight_scale", ".scale_weight")
 NOT_NEEDED = (".input_scale", ".scale_input", ".comfy_quant")
 MARK = "scaled_fp8"
+ROWS = 1024  # that are scaled together
 
 
 def resolve_fp8(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
@@ -62,8 +63,12 @@ def _widened(name: str, tensor: StoredTensor, scale: StoredTensor | None) -> Sto
 
         if scale is None:
             return tensor.read(dtype or torch.float32)
-        factor = scale.read(torch.float32).reshape(-1, *(1,) * (len(tensor.shape) - 1))
-        scaled = tensor.read(torch.float32) * factor
-        return scaled if dtype is None else scaled.to(dtype)
+        quantised = tensor.read(None).reshape(math.prod(tensor.shape[:1]), math.prod(tensor.shape[1:]))
+        factors = scale.read(torch.float32).reshape(-1, 1).expand(len(quantised), 1)
+        numbers = torch.empty(quantised.shape, dtype=dtype or torch.float32)
+        parts = (x.split(ROWS) for x in (quantised, factors, numbers))
+        for source, factor, target in zip(*parts, strict=True):  # so that the largest needs no second of its size
+            target.copy_(source.float() * factor)
+        return numbers.view(tensor.shape)
 
     return StoredTensor(tensor.dtype, tensor.shape, tensor.nbytes, read)
