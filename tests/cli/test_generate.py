@@ -138,6 +138,9 @@ class TestImageToImage:
         assert generate(model, "a red disc", *options) == 0
         with Image.open(tmp_path / "x.png") as picture:
             assert picture.size == (32, 32)
+        stored = read_parameters(tmp_path / "x.png")
+        assert stored is not None
+        assert stored.strength == 0.6
 
 
 class TestControl:

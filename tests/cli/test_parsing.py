@@ -2,7 +2,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from mezzotint.cli.parsing import parse
+from mezzotint.cli.parsing import first_paragraph, parse
 from mezzotint.errors import InputError
 
 
@@ -29,6 +29,11 @@ def test_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "usage: mezzotint try" in out
     assert "--no-json" not in out
+
+
+def test_a_complaint_without_frames() -> None:
+    box = " Value error \n ------ \n  Error parsing --steps: no number \n  'x'. \n \n  Got errors: \n"
+    assert first_paragraph(box) == "Error parsing --steps: no number 'x'"
 
 
 @pytest.mark.parametrize(

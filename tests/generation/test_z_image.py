@@ -64,6 +64,14 @@ def test_strength_is_a_share_of_the_steps(plain: ZImage, strength: float | None,
     assert len(plain.task(request(IMAGE, strength=strength, mask=MASK)).sigmas) == (steps if strength else 5) + 1
 
 
+def test_the_strength_that_a_picture_notes(plain: ZImage) -> None:
+    assert plain.strength(Inputs()) is None
+    assert plain.strength(Inputs(images=(IMAGE,))) == 0.6
+    assert plain.strength(Inputs(images=(IMAGE,), mask=MASK)) == 1.0
+    assert plain.strength(Inputs(images=(IMAGE,), mask=MASK, strength=0.3)) == 0.3
+    assert plain.strength(Inputs(images=(IMAGE,), mask=MASK, control=IMAGE)) is None
+
+
 def test_an_image_says_the_size(plain: ZImage) -> None:
     assert plain.defaults_for(Inputs()) == plain.defaults
     like_it = plain.defaults_for(Inputs(images=(IMAGE,)))

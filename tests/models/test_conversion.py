@@ -8,7 +8,9 @@ import torch
 from diffusers import AutoencoderKL, ZImageTransformer2DModel
 from gguf import GGUFReader
 from tests.generation.omni_model import write_omni_model
+from tests.generation.tiny_control import write_controls
 from tests.generation.tiny_model import write_model
+from tests.models.adapters.control.oracle import RELEASES
 from torch import Tensor
 
 from mezzotint.errors import FileFormatError, InputError
@@ -50,6 +52,16 @@ def test_a_way_through_every_format_is_exact(model: Path, tmp_path: Path, compon
     assert equal(read_weights(tmp_path / "four"), read_weights(model / component))
     noted = open_component(tmp_path / "one.safetensors", component).config
     assert noted == open_component(model / component, component).config
+
+
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_controlnets_way_is_exact(tmp_path: Path, release: str) -> None:
+    source = folder = write_controls(tmp_path)[release]
+    for station, format in {"one.safetensors": "original", "two.gguf": "gguf", "three": "folder"}.items():
+        convert(source, tmp_path / station, "controlnet", format, None)
+        source = tmp_path / station
+    assert equal(read_weights(tmp_path / "three"), read_weights(folder))
+    assert open_component(source, "controlnet").config == open_component(folder, "controlnet").config
 
 
 @pytest.mark.parametrize(("dtype", "most"), [("bfloat16", 0.004), ("float16", 0.0005), ("q8_0", 0.008), ("q4_0", 0.13)])
@@ -115,6 +127,12 @@ class TestRefused:
             with pytest.raises(InputError, match=reason):
                 convert(model, tmp_path / "x", "transformer", format, dtype)
         assert not list(tmp_path.iterdir())
+
+    def test_a_folder_with_something_in_it(self, model: Path, tmp_path: Path) -> None:
+        (tmp_path / "kept.txt").write_text("kept")
+        with pytest.raises(InputError, match="is a folder with something in it; write to a new one"):
+            convert(model, tmp_path, "transformer", "folder", None)
+        assert [path.name for path in tmp_path.iterdir()] == ["kept.txt"]
 
     def test_an_incomplete_network(self, model: Path, tmp_path: Path) -> None:
         state = read_weights(model / "transformer")

@@ -2,11 +2,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from huggingface_hub import constants
 from safetensors.torch import save_file
 from tests.generation.omni_model import write_omni_model
 from tests.generation.tiny_model import write_model
 
-from mezzotint.errors import FileFormatError, MissingFileError
+from mezzotint.errors import FileFormatError, InputError, MissingFileError, UnknownModelError
 from mezzotint.models import bundle
 from mezzotint.models.conversion import convert
 from mezzotint.models.sources import as_sources, find_sources
@@ -51,6 +52,23 @@ def test_the_variant_is_the_folders(model: Path, tmp_path: Path) -> None:
     convert(model, file, "vae", "original", None)
     sources = find_sources(model, vae=file, variant="fp16")
     assert (sources.variant_of("transformer"), sources.variant_of("vae")) == ("fp16", None)
+
+
+def test_nothing_is_ignored(model: Path) -> None:
+    with pytest.raises(InputError, match=r"base .* has what a single file lacks, and model .* is no file"):
+        find_sources(model, base=model)
+    with pytest.raises(InputError, match=r"revision 'v2' is for a hub id; model .* is a folder here"):
+        find_sources(model, revision="v2")
+
+
+def test_without_a_base_the_file_is_named(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(tmp_path))
+    convert(model, tmp_path / "ae.safetensors", "vae", "original", None)
+    with pytest.raises(
+        UnknownModelError, match=r"ae\.safetensors holds AutoencoderKL only; give a base .*Z-Image-Turbo"
+    ):
+        find_sources(tmp_path / "ae.safetensors")
 
 
 def test_strangers(model: Path, tmp_path: Path) -> None:

@@ -14,7 +14,6 @@ import tyro
 from mezzotint.errors import InputError
 from mezzotint.models.bundle import find_model
 from mezzotint.models.conversion import convert, format_of
-from mezzotint.models.sources import COMPONENTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,7 +25,7 @@ class Options:
     dest: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="DEST")]
     """The file or folder to write."""
     component: Annotated[str, tyro.conf.arg(metavar="NAME")] = "transformer"
-    """transformer, vae or text_encoder."""
+    """transformer, vae, text_encoder or controlnet."""
     dtype: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """float32, bfloat16, float16, and in GGUF q8_0 or q4_0; by default every tensor keeps its own."""
     format: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
@@ -36,8 +35,6 @@ class Options:
 
 
 def run(options: Options) -> None:
-    if options.component not in COMPONENTS:
-        raise InputError(f"component {options.component!r} is not known; one of {', '.join(COMPONENTS)} is")
     path = Path(options.source)
     source = path if path.exists() else find_model(options.source)
     if options.dest.resolve() == source.resolve():

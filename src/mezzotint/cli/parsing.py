@@ -3,6 +3,7 @@
 import io
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from itertools import dropwhile, takewhile
 from typing import Any
 
 import tyro
@@ -10,7 +11,6 @@ import tyro
 from mezzotint.errors import InputError
 
 FRAME = "╭╮╰╯│─ "
-RULE = "──"
 
 
 def parse(options: Any, arguments: Sequence[str], program: str, description: str) -> Any:
@@ -37,9 +37,10 @@ def parse(options: Any, arguments: Sequence[str], program: str, description: str
 
 def first_paragraph(box: str) -> str:
     """What tyro says first inside its frame, on one line and without a full stop."""
-    lines = []
-    for line in box.splitlines()[1:]:
-        if line.strip(FRAME) == "" or RULE in line:
-            break
-        lines.append(line.strip(FRAME))
-    return " ".join(lines).rstrip(".") or "the options cannot be read"
+    lines = [line.strip(FRAME) for line in box.splitlines()[1:]]
+    said = dropwhile(_is_rule, lines)  # a terminal that knows no frames has a rule below the title
+    return " ".join(takewhile(lambda line: not _is_rule(line), said)).rstrip(".") or "the options cannot be read"
+
+
+def _is_rule(line: str) -> bool:
+    return set(line) <= {"-"}

@@ -84,6 +84,9 @@ class ZImageOmni(ZImage):
             return self.defaults
         return self.defaults.sized_like(*shrunk(inputs.images[-1], self._area, self._area).size)
 
+    def strength(self, inputs: Inputs) -> None:
+        return None
+
     def task(self, request: Request) -> Task:
         pictures = self._pictures(request)
         self._check_places(request)

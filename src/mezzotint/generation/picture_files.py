@@ -34,7 +34,8 @@ class PictureParameters:
         model, model_digest: The model's name, and the SHA-256 of its weights (`models.bundle.digest`).
         version: Of mezzotint.
         image, mask, control_image: The SHA-256 of the pictures that it was made with (`inputs.Inputs.digests`).
-        strength, control_scale: How strongly the image was changed and the control image followed.
+        strength, control_scale: How strongly the image that was begun with was changed, and the control image followed;
+            None where there was none.
     """
 
     prompt: str

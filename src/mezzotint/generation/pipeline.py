@@ -330,7 +330,7 @@ class Pipeline:
             model=self.name,
             model_digest=self.digest,
             version=mezzotint.__version__,
-            strength=inputs.strength,
+            strength=self.model.strength(inputs),
             control_scale=None if inputs.control is None else inputs.control_scale,
             **inputs.digests(),
         )

@@ -73,6 +73,9 @@ class QwenImage:
     def defaults_for(self, inputs: Inputs) -> Settings:
         return self.defaults
 
+    def strength(self, inputs: Inputs) -> None:
+        return None
+
     def tokens(self, request: Request) -> int:
         return self._picture_tokens(request.settings)
 

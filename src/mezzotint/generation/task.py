@@ -81,6 +81,10 @@ class Model(Protocol):
         """Its defaults, where the pictures that it is given say more about the size."""
         ...
 
+    def strength(self, inputs: Inputs) -> float | None:
+        """The share of the steps that are run on an image to begin with; None where none is begun with."""
+        ...
+
     def tokens(self, request: Request) -> int:
         """Tokens of one picture and its references in one guidance branch; by them batches are made.
 

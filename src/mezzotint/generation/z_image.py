@@ -57,18 +57,24 @@ class ZImage:
         """An image to begin with says the size."""
         return self.defaults.sized_like(*inputs.images[0].size) if inputs.images else self.defaults
 
+    def strength(self, inputs: Inputs) -> float | None:
+        if not inputs.images or (inputs.control and inputs.mask):
+            return None  # a ControlNet that sees the mask begins with noise
+        default = image_to_image.STRENGTH if inputs.mask is None else inpainting.STRENGTH
+        return default if inputs.strength is None else inputs.strength
+
     def task(self, request: Request) -> Task:
         self._check(request)
         inputs, settings = request.inputs, request.settings
         task = self._from_noise(request, CaptionRefiner(self.text, self.transformer, self._max_tokens(request)))
-        if not inputs.images or (inputs.control and inputs.mask):
-            return task  # a ControlNet that sees the mask begins with noise
-        default = image_to_image.STRENGTH if inputs.mask is None else inpainting.STRENGTH
+        strength = self.strength(inputs)
+        if strength is None:
+            return task
         start = ImageToImage(
             task=task,
             autoencoder=self.autoencoder,
             posterior=self._posterior(picture_tensor(inputs.images[0], settings.width, settings.height)),
-            strength=default if inputs.strength is None else inputs.strength,
+            strength=strength,
         )
         if inputs.mask is None:
             return start

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mezzotint.errors import FileFormatError, MissingFileError, OutputError, UnknownModelError
+from mezzotint.errors import FileFormatError, InputError, MissingFileError, OutputError, UnknownModelError
 from mezzotint.models import hub
 from mezzotint.models.formats import PICKLES, Reading, StoredTensor, open_weights
 from mezzotint.models.formats.safetensors import read_header
@@ -49,11 +49,13 @@ def find_model(name_or_path: str | Path, revision: str | None = None, variant: s
 
     Raises:
         UnknownModelError: It is none of these, or the hub cannot give it.
+        InputError: A revision is asked for of what is not on a hub.
         MissingFileError: It is a folder, but not a model's.
     """
-    if str(name_or_path) in embedded_models():
-        return EMBEDDED / str(name_or_path)
-    folder = Path(name_or_path)
+    is_embedded = str(name_or_path) in embedded_models()
+    folder = EMBEDDED / str(name_or_path) if is_embedded else Path(name_or_path)
+    if revision is not None and folder.is_dir():
+        raise InputError(f"revision {revision!r} is for a hub id; model {str(name_or_path)!r} is a folder here")
     if not folder.is_dir():
         if not hub.is_hub_id(str(name_or_path)):
             known = ", ".join(embedded_models()) or "none"

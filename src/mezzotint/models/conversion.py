@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mezzotint.errors import FileFormatError, InputError
 from mezzotint.models.bundle import DIFFUSERS_WEIGHTS, INDEX, TRANSFORMERS_WEIGHTS
 from mezzotint.models.components import CONFIG, Component, open_component
-from mezzotint.models.dialects import DIALECTS, recognize
+from mezzotint.models.dialects import DIALECTS, PREFIXES, recognize
 from mezzotint.models.formats import Outgoing, StoredTensor
 from mezzotint.models.formats.gguf_writer import write_gguf
 from mezzotint.models.formats.safetensors import write_safetensors
@@ -54,10 +54,13 @@ def convert(source: Path, dest: Path, component: str, format: str, dtype: str | 
             are for the matrices inside blocks; the rest, which is small and delicate, keeps its own.
 
     Raises:
-        InputError: The format or dtype is unknown, or they do not go together.
+        InputError: The component, format or dtype is unknown, or they do not go together; or a folder to write has
+            something in it.
         MissingFileError, FileFormatError: The source is missing, broken, or not a complete network.
         OutputError: The destination cannot be written.
     """
+    if component not in PREFIXES:
+        raise InputError(f"component {component!r} is not known; one of {', '.join(PREFIXES)} is")
     if format not in FORMATS:
         raise InputError(f"format {format!r} is not known; one of {', '.join(FORMATS)} is")
     if dtype is not None and dtype not in DTYPES:
@@ -65,6 +68,8 @@ def convert(source: Path, dest: Path, component: str, format: str, dtype: str | 
     wanted = None if dtype is None else DTYPES[dtype]
     if wanted is not None and wanted not in FLOATS and format != "gguf":
         raise InputError(f"dtype {dtype} is GGUF's alone; give DEST the suffix .gguf")
+    if format == "folder" and dest.is_dir() and any(dest.iterdir()):
+        raise InputError(f"{dest} is a folder with something in it; write to a new one")
     opened = open_component(source / component if (source / INDEX).is_file() else source, component)
     found = recognize(opened.tensors)
     if not found:

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from mezzotint.errors import FileFormatError
+from mezzotint.errors import FileFormatError, InputError, UnknownModelError
 from mezzotint.models.bundle import find_model, weight_files
 from mezzotint.models.dialects import Dialect, guess, recognize
 from mezzotint.models.formats import open_weights
@@ -76,17 +76,36 @@ def find_sources(
 
     Raises:
         UnknownModelError: No model answers to the name.
+        InputError: There is a base, but no single file that lacks anything; or a revision of what is not on a hub.
         MissingFileError: A file is missing.
         FileFormatError: The file is broken, or holds no network that is known.
     """
     single = Path(name) if Path(name).suffix in FILES and not Path(name).is_dir() else None
     held = [] if single is None else _networks_of(single)
-    published = next((PUBLISHED_FOR[one.network] for one in held if one.network in PUBLISHED_FOR), PUBLISHED)
-    folder = find_model(name if single is None else base or published, revision, variant)
+    if single is None and base is not None:
+        raise InputError(f"base {str(base)!r} has what a single file lacks, and model {str(name)!r} is no file")
+    if single is None or base is not None:
+        folder = find_model(name if base is None else base, revision, variant)
+    else:
+        folder = _find_release(single, held, revision, variant)
     components = _of_folder(folder) | dict.fromkeys((one.component for one in held), Path(name))
     given = {"vae": vae, "text_encoder": text_encoder, "controlnet": controlnet}
     components |= {component: Path(path) for component, path in given.items() if path is not None}
     return Sources(folder, components, variant)
+
+
+def _find_release(single: Path, held: list[Dialect], revision: str | None, variant: str | None) -> Path:
+    """The release that a file's networks are from.
+
+    Raises:
+        UnknownModelError: It is not in the cache and cannot be fetched.
+    """
+    name = next((PUBLISHED_FOR[one.network] for one in held if one.network in PUBLISHED_FOR), PUBLISHED)
+    try:
+        return find_model(name, revision, variant)
+    except UnknownModelError as cause:
+        networks = " and ".join(one.network for one in held)
+        raise UnknownModelError(f"{single} holds {networks} only; give a base that has the rest: {cause}") from cause
 
 
 def _networks_of(file: Path) -> list[Dialect]:

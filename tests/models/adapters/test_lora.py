@@ -275,7 +275,8 @@ class TestRefused:
 
     def test_broken_notes(self, tmp_path: Path) -> None:
         state = {"a.lora_A.weight": torch.zeros(1, 2), "a.lora_B.weight": torch.zeros(2, 1)}
-        for note in ("{", "[]", json.dumps({"r": "x", "lora_alpha": "y"})):
+        wrong = ({"r": "x", "lora_alpha": "y"}, {"r": -1, "lora_alpha": 1, "use_rslora": True}, {"rank_pattern": [1]})
+        for note in ("{", "[]", *map(json.dumps, wrong)):
             save_file(state, tmp_path / "x.safetensors", metadata={"lora_adapter_metadata": note})
             with pytest.raises(FileFormatError):
                 read_lora(tmp_path / "x.safetensors")

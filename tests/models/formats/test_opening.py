@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from PIL import Image
 from safetensors.torch import save_file
 
 from mezzotint.errors import FileFormatError, MissingFileError
@@ -31,6 +32,13 @@ def test_a_header_whose_length_looks_like_a_pickle(tmp_path: Path) -> None:
             break
     assert path.read_bytes()[:2] == b"\x80\x02"
     assert torch.equal(open_weights(path).tensors["a"].read(None), torch.ones(2))
+
+
+@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WebP"])
+def test_a_picture_is_called_one(tmp_path: Path, kind: str) -> None:
+    Image.new("RGB", (8, 8)).save(tmp_path / "x", format=kind)
+    with pytest.raises(FileFormatError, match=rf"x is a picture \({kind}\); weights are"):
+        open_weights(tmp_path / "x")
 
 
 def test_missing(tmp_path: Path) -> None:

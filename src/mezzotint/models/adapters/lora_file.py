@@ -162,13 +162,15 @@ class _Scales:
         noted = self._pattern("alpha_pattern", module) or self.config.get("lora_alpha", self.config.get("alpha"))
         if noted is None or not rank:
             return 1.0
-        if not all(isinstance(value, int | float) for value in (noted, rank)):
-            raise FileFormatError(f"{self.path}: the noted alpha {noted!r} and rank {rank!r} are not numbers")
+        if not all(isinstance(value, int | float) and math.isfinite(value) for value in (noted, rank)) or rank < 0:
+            raise FileFormatError(f"{self.path}: alpha and rank are noted as {noted!r} and {rank!r}, not as numbers")
         return float(noted) / (math.sqrt(rank) if self.config.get("use_rslora") else rank)
 
     def _pattern(self, kind: str, module: str) -> Any:
         """PEFT's exceptions for single modules, by the end of their name."""
         patterns = self.config.get(kind) or {}
+        if not isinstance(patterns, dict):
+            raise FileFormatError(f"{self.path}: {kind} is noted as {patterns!r}, not as an object"[:300])
         return next((value for end, value in patterns.items() if f".{module}".endswith(f".{end.lstrip('^')}")), None)
 
     def multiply(self, module: str, left: Tensor, right: Tensor) -> tuple[int, int]:
