@@ -51,7 +51,7 @@ def test_the_threshold_itself_is_alike_and_less_is_not() -> None:
 
 def test_one_bridge_does_not_make_two_cliques_one_community() -> None:
     expected = np.repeat(np.arange(0, 60, 10), 10)
-    found = find_communities(cliques(6, 10, bridge=0.9), Grouping(cosine=0.8))
+    found = find_communities(cliques(6, 10, bridge=0.9), Grouping(cosine=0.8, large=16))
     np.testing.assert_array_equal(found, expected)
     together = find_communities(cliques(6, 10, bridge=0.9), Grouping(cosine=0.8, large=60))
     np.testing.assert_array_equal(together, np.zeros(60))
@@ -59,9 +59,29 @@ def test_one_bridge_does_not_make_two_cliques_one_community() -> None:
     np.testing.assert_array_equal(cut, expected)
 
 
+def test_no_component_is_too_large_for_its_cliques_to_be_seen() -> None:
+    """Plain modularity joins neighbours in a ring of many cliques (Fortunato & Barthélemy 2007)."""
+    found = find_communities(cliques(300, 5, bridge=0.9), Grouping(cosine=0.8, large=10))
+    np.testing.assert_array_equal(found, np.repeat(np.arange(0, 1500, 5), 5))
+
+
+def test_what_is_all_alike_stays_together() -> None:
+    """20 groups of 40 in a chain; each vector knows 12 of its own group, by chance."""
+    rng = np.random.default_rng(0)
+    edges = {(start - 1, start): 0.9 for start in range(40, 800, 40)}
+    for first in range(800):
+        for other in rng.choice(40, 13, replace=False):
+            if (second := first // 40 * 40 + int(other)) != first:
+                edges[first, second] = 0.9
+    found = find_communities(graph(800, edges), Grouping(cosine=0.5))
+    np.testing.assert_array_equal(found, np.repeat(np.arange(0, 800, 40), 40))
+
+
 def test_small_components_beside_large_ones_stay_whole() -> None:
     edges = {pair: 0.9 for start in (0, 10) for pair in combinations(range(start, start + 10), 2)}
-    found = find_communities(graph(23, {**edges, (9, 10): 0.9, (20, 21): 0.9, (21, 22): 0.9}), Grouping(cosine=0.8))
+    found = find_communities(
+        graph(23, {**edges, (9, 10): 0.9, (20, 21): 0.9, (21, 22): 0.9}), Grouping(cosine=0.8, large=16)
+    )
     np.testing.assert_array_equal(found, [*[0] * 10, *[10] * 10, 20, 20, 20])
 
 
@@ -79,14 +99,15 @@ def test_equal_seeds_give_equal_communities(tmp_path: Path) -> None:
 def test_modularity_is_about_that_of_another_method_and_communities_hang_together(tmp_path: Path) -> None:
     path = stored(clustered(20, 20, 16, spread=0.9), tmp_path / "v.npy")
     near = all_neighbours(path, tmp_path / "found", k=6, partition=Partition())
-    found = find_communities(near, Grouping(cosine=0.0))
+    found = find_communities(near, Grouping(cosine=0.0, large=100))
     edges = networkx.Graph()
     for row in range(len(near.indices)):
         for other, cosine in zip(near.indices[row].tolist(), near.cosines[row].tolist(), strict=True):
             edges.add_edge(row, other, weight=cosine)
     ours = [set(np.flatnonzero(found == name).tolist()) for name in np.unique(found)]
-    louvain = networkx.community.louvain_communities(edges, seed=0)
-    assert networkx.community.modularity(edges, ours) >= networkx.community.modularity(edges, louvain) - 0.01
+    louvain = networkx.community.louvain_communities(edges, resolution=400 / 100, seed=0)
+    ours_is, louvain_is = (networkx.community.modularity(edges, parts, resolution=4) for parts in (ours, louvain))
+    assert ours_is >= louvain_is - 0.01
     assert all(networkx.is_connected(edges.subgraph(one)) for one in ours)
 
 

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float, Float32, Int32, Int64
+from jaxtyping import Float, Float32, Int, Int32, Int64
 from numpy import ndarray
 
-from mezzotint.curation.vectors.nearest import nearest, sample, spherical_k_means
+from mezzotint.curation.vectors.nearest import LEAST, NONE, merge, nearest, sample, spherical_k_means
 from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, open_vectors
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
@@ -54,6 +54,25 @@ class Cells:
     members: Int64[ndarray, "n"]
     vectors: Float[ndarray, "n d"]
     probes: Int32[ndarray, "n p"]
+
+    def look_up(
+        self, queries: Float32[ndarray, "q d"], probes: Int[ndarray, "q p"], k: int
+    ) -> tuple[Float32[ndarray, "q k"], Int64[ndarray, "q k"]]:
+        """The nearest k vectors of those in the cells that each query probes: cosines, falling, and the source's
+        indices, −1 where there are fewer."""
+        shape = (probes.shape[1], len(queries), k)
+        cosines, indices = np.full(shape, LEAST, np.float32), np.full(shape, NONE, np.int64)
+        by_cell = np.argsort(probes, axis=None, kind="stable")
+        wanted, pieces = np.unique(probes.ravel()[by_cell], return_index=True)
+        for cell, looking in zip(wanted, np.split(by_cell, pieces[1:]), strict=True):
+            inside = slice(int(self.starts[cell]), int(self.starts[cell + 1]))
+            if inside.start == inside.stop:
+                continue
+            query, probe = np.divmod(looking, probes.shape[1])
+            cosine, index = nearest(queries[query], self.vectors[inside].astype(np.float32), k)
+            cosines[probe, query] = cosine
+            indices[probe, query] = np.where(index == NONE, NONE, self.members[inside][index])
+        return merge(cosines, indices)
 
 
 def open_cells(folder: Path) -> Cells:

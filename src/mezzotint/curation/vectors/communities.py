@@ -3,6 +3,10 @@
 Pairs of neighbours whose cosine reaches a threshold are the edges of a graph. Its connected components are communities,
 except for the large ones, which chains of likenesses hold together: Leiden (Traag, Waltman & van Eck 2019) divides
 these by modularity, with the cosines as weights.
+
+Modularity alone divides a small component too far and a large one not far enough (Fortunato & Barthélemy 2007). At
+resolution γ, two halves of m alike vectors in a component of n have as many edges between them as are expected where
+m = n/γ. So γ = n/large, whatever n is, leaves about `large` vectors together that are all alike.
 """
 
 from collections.abc import Iterator
@@ -29,12 +33,11 @@ except ImportError as cause:
 
 @dataclass(frozen=True, kw_only=True)
 class Leiden:
-    """How a large component is divided. More `resolution` makes smaller communities; 1 is plain modularity.
+    """How a large component is divided.
 
     With one thread, the default, the same seed gives the same communities; with more, they may differ.
     """
 
-    resolution: float = 1.0
     rounds: int = 3
     seed: int = 0
     threads: int = 1
@@ -42,10 +45,13 @@ class Leiden:
 
 @dataclass(frozen=True, kw_only=True)
 class Grouping:
-    """Two vectors of at least this cosine are alike; a component of more than `large` vectors is divided."""
+    """Two vectors of at least this cosine are alike; a component of more than `large` vectors is divided.
+
+    The default is ours: series of one picture are smaller.
+    """
 
     cosine: float
-    large: int = 16
+    large: int = 64
     leiden: Leiden = Leiden()
 
     def __post_init__(self) -> None:
@@ -71,7 +77,8 @@ def find_communities(neighbours: Neighbours, grouping: Grouping) -> Int64[ndarra
     communities = _named(components)
     sizes = np.bincount(communities, minlength=count)
     for members, inside in _large_components(communities, sizes, edges, grouping.large):
-        communities[members] = members[_named(_leiden(len(members), inside, grouping.leiden))]
+        resolution = len(members) / grouping.large
+        communities[members] = members[_named(_leiden(len(members), inside, resolution, grouping.leiden))]
     return communities
 
 
@@ -121,13 +128,13 @@ def _each_pair_once(edges: Edges) -> Edges:
     return Edges(low[kept], high[kept], edges.cosines[kept])
 
 
-def _leiden(count: int, edges: Edges, leiden: Leiden) -> Int64[ndarray, "n"]:
+def _leiden(count: int, edges: Edges, resolution: float, leiden: Leiden) -> Int64[ndarray, "n"]:
     """A label of each of `count` vectors that one component connects."""
     ends = (edges.first.astype(np.uint64), edges.second.astype(np.uint64))
     weights = np.clip(edges.cosines, np.finfo(np.float32).tiny, None).astype(np.float64)
     with _seeded(leiden):
         graph = networkit.GraphFromCoo((weights, ends), n=count, weighted=True)
-        found = networkit.community.ParallelLeiden(graph, iterations=leiden.rounds, gamma=leiden.resolution)
+        found = networkit.community.ParallelLeiden(graph, iterations=leiden.rounds, gamma=resolution)
         return np.array(found.run().getPartition().getVector(), np.int64)
 
 

@@ -25,7 +25,7 @@ from numpy import ndarray
 
 from mezzotint.curation.runner import Progress, silent
 from mezzotint.curation.vectors.cells import Cells, Partition, open_cells, sort_into_cells
-from mezzotint.curation.vectors.nearest import LEAST, NONE, merge, nearest
+from mezzotint.curation.vectors.nearest import LEAST, NONE
 from mezzotint.curation.vectors.vector_file import open_vectors
 from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
@@ -130,29 +130,12 @@ class _SearchGroup:
         for start in range(first, last, _QUERIES_AT_ONCE):
             end = min(start + _QUERIES_AT_ONCE, last)
             rows = found[start - first : end - first]
-            rows["cosine"], rows["index"] = _search(cells, start, end, self.k)
+            # One more than k, as each finds itself.
+            more = cells.look_up(cells.vectors[start:end].astype(np.float32), cells.probes[start:end], self.k + 1)
+            rows["cosine"], rows["index"] = _without_itself(*more, cells.members[start:end])
         with atomic.file(_part(self.folder, group)) as temporary, temporary.open("wb") as file:
             np.save(file, found)
         return len(found)
-
-
-def _search(cells: Cells, start: int, end: int, k: int) -> tuple[Float32[ndarray, "q k"], Int64[ndarray, "q k"]]:
-    """The neighbours of the vectors from `start` to `end`, in the order of the cells; indices are the source's."""
-    queries = cells.vectors[start:end].astype(np.float32)
-    probes = cells.probes[start:end]
-    shape = (probes.shape[1], len(queries), k + 1)  # one more: each finds itself
-    cosines, indices = np.full(shape, LEAST, np.float32), np.full(shape, NONE, np.int64)
-    by_cell = np.argsort(probes, axis=None, kind="stable")
-    wanted, pieces = np.unique(probes.ravel()[by_cell], return_index=True)
-    for cell, looking in zip(wanted, np.split(by_cell, pieces[1:]), strict=True):
-        inside = slice(int(cells.starts[cell]), int(cells.starts[cell + 1]))
-        if inside.start == inside.stop:
-            continue
-        query, probe = np.divmod(looking, probes.shape[1])
-        cosine, index = nearest(queries[query], cells.vectors[inside].astype(np.float32), k + 1)
-        cosines[probe, query] = cosine
-        indices[probe, query] = np.where(index == NONE, NONE, cells.members[inside][index])
-    return _without_itself(*merge(cosines, indices), cells.members[start:end])
 
 
 def _without_itself(
