@@ -1,3 +1,4 @@
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from tests.curation.vectors.planted import stored, uniform
 
 from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, open_vectors, write_vectors
-from mezzotint.errors import FileFormatError, InputError, MissingFileError
+from mezzotint.errors import FileFormatError, InputError, MissingFileError, OutputError
 
 
 def test_vectors_come_back_as_they_were_but_for_the_rounding(tmp_path: Path) -> None:
@@ -51,3 +52,14 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "cut.npy").write_bytes(whole[:-9])
     with pytest.raises(FileFormatError):
         open_vectors(tmp_path / "cut.npy")
+
+
+def test_no_room_on_the_disk_is_one_clear_line(tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 12, before[1]))
+    try:
+        with pytest.raises(OutputError, match=r"cannot write .*v\.npy: File too large"):
+            stored(uniform(1000, 8), tmp_path / "v.npy")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())

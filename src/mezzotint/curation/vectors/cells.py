@@ -19,7 +19,7 @@ from jaxtyping import Float, Float32, Int, Int32, Int64
 from numpy import ndarray
 
 from mezzotint.curation.vectors.nearest import LEAST, NONE, merge, nearest, sample, spherical_k_means
-from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, open_vectors
+from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, create_array, open_vectors
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
@@ -92,12 +92,8 @@ def sort_into_cells(source: Path, folder: Path, partition: Partition) -> None:
         count = -(-len(vectors) // partition.vectors_a_cell)
         seen = vectors[sample(len(vectors), count, partition.seed)].astype(np.float32)
         centroids, groups = _in_groups(spherical_k_means(seen, count, partition.seed), partition.seed)
-        probes = np.lib.format.open_memmap(
-            temporary / "source_probes.npy",
-            mode="w+",
-            dtype=np.int32,
-            shape=(len(vectors), min(partition.probes, count)),
-        )
+        shape = (len(vectors), min(partition.probes, count))
+        probes = create_array(temporary / "source_probes.npy", np.int32, shape)
         for rows, block in blocks(vectors, str(source)):
             probes[rows] = nearest(block, centroids, probes.shape[1])[1]
         members = np.argsort(probes[:, 0], kind="stable")
@@ -124,7 +120,7 @@ def _reorder(source: ndarray, members: Int64[ndarray, "n"], path: Path) -> None:
     """Write the rows of an array in the order of `members`; the source is read from end to end."""
     places = np.empty_like(members)
     places[members] = np.arange(len(members))
-    sink = np.lib.format.open_memmap(path, mode="w+", dtype=source.dtype, shape=source.shape)
+    sink = create_array(path, source.dtype, source.shape)
     for start in range(0, len(source), ROWS_AT_ONCE):
         rows = slice(start, start + ROWS_AT_ONCE)
         sink[places[rows]] = source[rows]

@@ -26,7 +26,7 @@ from numpy import ndarray
 from mezzotint.curation.runner import Progress, silent
 from mezzotint.curation.vectors.cells import Cells, Partition, open_cells, sort_into_cells
 from mezzotint.curation.vectors.nearest import LEAST, NONE
-from mezzotint.curation.vectors.vector_file import open_vectors
+from mezzotint.curation.vectors.vector_file import create_array, open_vectors
 from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
@@ -92,15 +92,16 @@ def merged(first: Neighbours, second: Neighbours) -> Neighbours:
 
 
 def _keep_only_what_is_made_of(made_of: dict[str, Any], folder: Path) -> None:
-    note = folder / "made_of.json"
+    note, text = folder / "made_of.json", json.dumps(made_of, indent=2) + "\n"
     for stale in folder.glob(".*.npy.*.partial"):
         stale.unlink()
-    if note.is_file() and json.loads(note.read_text()) == made_of:
+    if note.is_file() and note.read_text(errors="replace") == text:
         return
+    note.unlink(missing_ok=True)  # first: what a kill leaves of the rest must not be taken for whole
     shutil.rmtree(folder / "cells", ignore_errors=True)
     for old in [folder / _RESULT, *folder.glob("part-*.npy")]:
         old.unlink(missing_ok=True)
-    atomic.write_json(note, made_of)
+    atomic.write_text(note, text)
 
 
 def _search_groups(folder: Path, cells: Cells, k: int, distribute: Distribute, progress: Progress) -> None:
@@ -150,7 +151,7 @@ def _gather(folder: Path, cells: Cells, k: int) -> None:
     """The parts as one file, in the order of the source."""
     parts = [_part(folder, group) for group in range(len(cells.groups) - 1)]
     with atomic.file(folder / _RESULT) as temporary:
-        result = np.lib.format.open_memmap(temporary, mode="w+", dtype=_row(k), shape=(len(cells.members),))
+        result = create_array(temporary, _row(k), (len(cells.members),))
         start = 0
         for path in parts:
             part = np.load(path, mmap_mode="r")

@@ -1,11 +1,13 @@
 """Unit vectors on disk: one .npy file of float16 or float32 rows, written as a stream and mapped into memory."""
 
+import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from jaxtyping import Float
 from numpy import ndarray
+from numpy.typing import DTypeLike
 
 from mezzotint.errors import FileFormatError, InputError, MissingFileError
 from mezzotint.runtime import atomic
@@ -22,7 +24,7 @@ def write_vectors(path: Path, blocks: Iterable[Float[ndarray, "_ d"]], *, rows: 
     written.
     """
     with atomic.file(path) as temporary:
-        file = np.lib.format.open_memmap(temporary, mode="w+", dtype="<f2", shape=(rows, width))
+        file = create_array(temporary, "<f2", (rows, width))
         written = 0
         for block in blocks:
             _check_lengths(block, str(path), written)
@@ -33,6 +35,18 @@ def write_vectors(path: Path, blocks: Iterable[Float[ndarray, "_ d"]], *, rows: 
         if written < rows:
             raise InputError(f"{path} was to hold {rows} vectors, and there are {written}")
         file.flush()
+
+
+def create_array(path: Path, dtype: DTypeLike, shape: tuple[int, ...]) -> np.memmap:
+    """A new .npy file, mapped to be written to. Raises OSError where there is no room for all of it.
+
+    Its room is taken at once where the system can do that: a disk that is full at a later write kills the process.
+    """
+    array = np.lib.format.open_memmap(path, mode="w+", dtype=dtype, shape=shape)
+    if hasattr(os, "posix_fallocate"):
+        with path.open("r+b") as file:
+            os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 def open_vectors(path: Path) -> Float[ndarray, "n d"]:
