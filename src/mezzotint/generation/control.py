@@ -8,10 +8,10 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mezzotint.errors import InputError
+from mezzotint.generation.loading import filled
 from mezzotint.models.adapters.control import ControlConfig, ControlNet, stream_published, used
-from mezzotint.models.bundle import load_into
 from mezzotint.models.captions import Captions
-from mezzotint.models.components import explaining, naming, open_component
+from mezzotint.models.components import naming, open_component
 from mezzotint.models.formats import Reading
 from mezzotint.models.single_stream import SingleStreamTransformer
 
@@ -68,7 +68,5 @@ def load_control(path: Path, network: SingleStreamTransformer, dtype: torch.dtyp
         config = ControlConfig.from_json(component.config, network.config)
     with torch.device("meta"):
         control = ControlNet(config, network.config)
-    with explaining(component):
-        stream = stream_published(Reading(used(component.tensors, config), dtype), config, network.config)
-        load_into(control, {name: tensor.to(device) for name, tensor in stream}, path)
-    return control.eval().requires_grad_(False)
+    stream = stream_published(Reading(used(component.tensors, config), dtype), config, network.config)
+    return filled(control, component, stream, device)

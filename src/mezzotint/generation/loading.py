@@ -1,9 +1,12 @@
 """A model's components, from a folder or from single files, on their device and in the working dtype."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import torch
+from torch import Tensor, nn
 
 from mezzotint.errors import FileFormatError
 from mezzotint.generation.scheduler import Schedule, schedule_from_config
@@ -11,7 +14,7 @@ from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder.config import AutoencoderConfig
 from mezzotint.models.autoencoder.model import Autoencoder
 from mezzotint.models.bundle import load_into, read_json
-from mezzotint.models.components import explaining, naming, open_component, read_all
+from mezzotint.models.components import Component, explaining, naming, open_component
 from mezzotint.models.formats import Reading
 from mezzotint.models.single_stream import (
     OmniTransformer,
@@ -24,6 +27,8 @@ from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer
 from mezzotint.models.text import from_published as text_from_published
 from mezzotint.models.vision import Preparation, VisionTower, VisionTowerConfig
 from mezzotint.models.vision import from_published as vision_from_published
+
+N = TypeVar("N", bound=nn.Module)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,10 +83,7 @@ def load_transformer(
         config = SingleStreamConfig.from_json(component.config)
     with torch.device("meta"):  # no memory and no time for weights that are replaced at once
         transformer = (SingleStreamTransformer if config.siglip_feat_dim is None else OmniTransformer)(config)
-    with explaining(component):
-        stream = stream_published(Reading(component.tensors, dtype), config)
-        load_into(transformer, {name: tensor.to(device) for name, tensor in stream}, path)
-    return transformer.eval().requires_grad_(False)
+    return filled(transformer, component, stream_published(Reading(component.tensors, dtype), config), device)
 
 
 def load_autoencoder(
@@ -93,9 +95,7 @@ def load_autoencoder(
         config = AutoencoderConfig.from_json(component.config)
     with torch.device("meta"):
         autoencoder = Autoencoder(config)
-    with explaining(component):
-        load_into(autoencoder, read_all(component.tensors, dtype, device), path)
-    return autoencoder.eval().requires_grad_(False)
+    return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device)
 
 
 def load_text_tower(model: Path, dtype: torch.dtype | None = None) -> TextTower:
@@ -119,9 +119,8 @@ def load_text_encoder(
         network = build(config)
     network.rotary_emb = type(network.rotary_emb)(network.config)  # its tables are computed, so no file fills them
     tower = TextTower(network, load_tokenizer(tokenizer))
-    with explaining(component):
-        load_into(tower, read_all(text_from_published(component.tensors), dtype, device), path)
-    return tower.to(device).eval().requires_grad_(False)
+    weights = Reading(text_from_published(component.tensors), dtype)
+    return filled(tower, component, weights.items(), device).to(device)
 
 
 def load_vision_tower(
@@ -143,6 +142,15 @@ def load_vision_tower(
             raise FileFormatError(f"patch_size is {preparation.patch_size}; the vision tower's is {config.patch_size}")
     with torch.device("meta"):
         tower = VisionTower(config, preparation)
+    return filled(tower, component, Reading(vision_from_published(component.tensors), dtype).items(), device)
+
+
+def filled(network: N, component: Component, weights: Iterable[tuple[str, Tensor]], device: torch.device | str) -> N:
+    """A network with its weights, ready to run. Each is read when its turn comes, and leaves the CPU before the next.
+
+    Raises:
+        FileFormatError: They are broken, or do not fit; the message says whose they are.
+    """
     with explaining(component):
-        load_into(tower, read_all(vision_from_published(component.tensors), dtype, device), path)
-    return tower.eval().requires_grad_(False)
+        load_into(network, {name: tensor.to(device) for name, tensor in weights}, component.path)
+    return network.eval().requires_grad_(False)

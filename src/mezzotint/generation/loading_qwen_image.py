@@ -6,12 +6,12 @@ from pathlib import Path
 import torch
 
 from mezzotint.errors import FileFormatError
-from mezzotint.generation.loading import load_schedule
+from mezzotint.generation.loading import filled, load_schedule
 from mezzotint.generation.scheduler import Schedule
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder import QwenImageAutoencoder, QwenImageAutoencoderConfig
-from mezzotint.models.bundle import load_into, read_json
-from mezzotint.models.components import explaining, naming, open_component, read_all
+from mezzotint.models.bundle import read_json
+from mezzotint.models.components import naming, open_component
 from mezzotint.models.dual_stream import DualStreamConfig, DualStreamTransformer, stream_published
 from mezzotint.models.formats import Reading
 from mezzotint.models.sources import Sources, as_sources
@@ -67,10 +67,7 @@ def load_transformer(
         config = DualStreamConfig.from_json(component.config)
     with torch.device("meta"):  # no memory and no time for weights that are replaced at once
         transformer = DualStreamTransformer(config)
-    with explaining(component):
-        stream = stream_published(Reading(component.tensors, dtype), config)
-        load_into(transformer, {name: tensor.to(device) for name, tensor in stream}, path)
-    return transformer.eval().requires_grad_(False)
+    return filled(transformer, component, stream_published(Reading(component.tensors, dtype), config), device)
 
 
 def load_autoencoder(
@@ -82,9 +79,7 @@ def load_autoencoder(
         config = QwenImageAutoencoderConfig.from_json(component.config)
     with torch.device("meta"):
         autoencoder = QwenImageAutoencoder(config)
-    with explaining(component):
-        load_into(autoencoder, read_all(component.tensors, dtype, device), path)
-    return autoencoder.eval().requires_grad_(False)
+    return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device)
 
 
 def load_text_encoder(
@@ -106,9 +101,8 @@ def load_text_encoder(
     with torch.device("meta"):
         tower = VisionLanguageTower(config, load_tokenizer(tokenizer))
     tower.compute_tables()
-    with explaining(component):
-        load_into(tower, read_all(tower_from_published(component.tensors, vision=vision), dtype, device), path)
-    return tower.to(device).eval().requires_grad_(False)
+    weights = Reading(tower_from_published(component.tensors, vision=vision), dtype)
+    return filled(tower, component, weights.items(), device).to(device)
 
 
 def load_pixel_limits(model: Path) -> PixelLimits:

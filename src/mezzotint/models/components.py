@@ -7,16 +7,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mezzotint.errors import FileFormatError, MissingFileError
 from mezzotint.models.bundle import open_files, read_json
 from mezzotint.models.dialects import guess, recognize, require
 from mezzotint.models.formats import StoredTensor, open_weights
-
-if TYPE_CHECKING:
-    import torch
-    from torch import Tensor
 
 CONFIG = "mezzotint.config"  # where a file of ours notes the config.json that its network had
 
@@ -76,13 +72,6 @@ def _noted(metadata: Mapping[str, str]) -> dict[str, Any] | None:
     if not isinstance(config, dict):
         raise FileFormatError(f"its note {CONFIG} is not an object")
     return config
-
-
-def read_all(
-    tensors: Mapping[str, StoredTensor], dtype: torch.dtype | None, device: torch.device | str
-) -> dict[str, Tensor]:
-    """Tensors on a device; floating ones cast to `dtype` when it is given."""
-    return {name: tensor.read(dtype).to(device) for name, tensor in tensors.items()}
 
 
 @contextmanager
