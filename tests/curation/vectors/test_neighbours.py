@@ -1,3 +1,11 @@
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
@@ -14,9 +22,19 @@ from mezzotint.curation.vectors.cells import Partition, open_cells
 from mezzotint.curation.vectors.nearest import LEAST, NONE
 from mezzotint.curation.vectors.neighbours import Neighbours, all_neighbours, merged
 from mezzotint.curation.vectors.vector_file import open_vectors
-from mezzotint.errors import InputError, MissingFileError
+from mezzotint.errors import InputError, MissingFileError, OutputError
 
 K = 8
+RUN = """
+import sys
+from pathlib import Path
+from tests.curation.vectors.test_neighbours import K, SMALL
+from mezzotint.curation.vectors.neighbours import all_neighbours
+
+source, folder, ready = map(Path, sys.argv[1:])
+ready.touch()
+all_neighbours(source, folder, k=K, partition=SMALL)
+"""
 SMALL = Partition(vectors_a_cell=20, probes=6)
 
 
@@ -159,6 +177,38 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         all_neighbours(tmp_path / "none.npy", tmp_path / "found", k=1, partition=SMALL)
     with pytest.raises(InputError, match="0 probes"):
         Partition(probes=0)
+    (tmp_path / "file").write_text("not a folder")
+    with pytest.raises(OutputError, match=r"cannot write .*file"):
+        all_neighbours(path, tmp_path / "file", k=1, partition=SMALL)
     np.save(tmp_path / "empty.npy", np.zeros((0, 4), np.float32))
     with pytest.raises(InputError, match="holds no vectors"):
         all_neighbours(tmp_path / "empty.npy", tmp_path / "found", k=1, partition=SMALL)
+
+
+@pytest.mark.slow
+def test_killed_at_random_moments_it_ends_with_the_same_file(tmp_path: Path) -> None:
+    source, folder, ready = (
+        stored(clustered(200, 50, 32, spread=0.5), tmp_path / "v.npy"),
+        tmp_path / "f",
+        tmp_path / "r",
+    )
+    all_neighbours(source, tmp_path / "whole", k=K, partition=SMALL)
+    whole = (tmp_path / "whole" / "neighbours.npy").read_bytes()
+    (tmp_path / "run.py").write_text(RUN)
+    command = [sys.executable, str(tmp_path / "run.py"), str(source), str(folder), str(ready)]
+    environment = {**os.environ, "PYTHONPATH": os.getcwd()}
+    moments, kills, ended = random.Random(0), 0, 0
+    while kills < 10 or not ended:
+        ready.unlink(missing_ok=True)
+        process = subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+        while not ready.exists():
+            time.sleep(0.01)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(moments.uniform(0.0, 0.6) if kills < 10 else None)
+        if process.poll() is None:
+            kills += 1
+            process.send_signal(signal.SIGKILL)
+        if process.wait() == 0:
+            ended += 1
+            assert (folder / "neighbours.npy").read_bytes() == whole
+            shutil.rmtree(folder)

@@ -58,7 +58,7 @@ def all_neighbours(
 ) -> Neighbours:
     """Find what is not found yet; returns a mapping of the result's file.
 
-    Raises the errors of `sort_into_cells`, and InputError for a k below 1.
+    Raises the errors of `sort_into_cells`, InputError for a k below 1.
     """
     if k < 1:
         raise InputError(f"k is {k}: at least 1 neighbour is looked for")
@@ -93,15 +93,14 @@ def merged(first: Neighbours, second: Neighbours) -> Neighbours:
 
 def _keep_only_what_is_made_of(made_of: dict[str, Any], folder: Path) -> None:
     note, text = folder / "made_of.json", json.dumps(made_of, indent=2) + "\n"
-    for stale in folder.glob(".*.npy.*.partial"):
-        stale.unlink()
-    if note.is_file() and note.read_text(errors="replace") == text:
-        return
-    note.unlink(missing_ok=True)  # first: what a kill leaves of the rest must not be taken for whole
-    shutil.rmtree(folder / "cells", ignore_errors=True)
-    for old in [folder / _RESULT, *folder.glob("part-*.npy")]:
-        old.unlink(missing_ok=True)
-    atomic.write_text(note, text)
+    same = note.is_file() and note.read_text(errors="replace") == text
+    # The note goes first: what a kill leaves of the rest must not be taken for whole.
+    made = () if same else (note.name, _RESULT, "part-*.npy", "cells")
+    for pattern in (*made, ".*.npy.*.partial"):
+        for path in folder.glob(pattern):
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    if not same:
+        atomic.write_text(note, text)
 
 
 def _search_groups(folder: Path, cells: Cells, k: int, distribute: Distribute, progress: Progress) -> None:
