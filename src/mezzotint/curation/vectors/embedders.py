@@ -43,7 +43,8 @@ class Embedder(PictureEmbedder, Protocol):
 class EfficientNetEmbedder:
     """The public ImageNet classifier's features of a picture's middle square: what can be had without any download.
 
-    They are never negative, so no cosine is.
+    They are never negative, so no cosine is. `evaluation` examines with the same features: a set of training pictures
+    that was chosen by them is to say so where its model's figures stand.
     """
 
     def __init__(self, network: EfficientNetLite, device: torch.device) -> None:
