@@ -32,6 +32,16 @@ def test_a_folder_appears_whole(tmp_path: Path) -> None:
     assert (target / "x").read_text() == "1"
 
 
+def test_others_may_read_what_a_careful_library_wrote(tmp_path: Path) -> None:
+    with atomic.file(tmp_path / "file") as temporary:
+        temporary.touch(0o600)
+    with atomic.folder(tmp_path / "folder") as temporary:
+        (temporary / "file").touch(0o600)
+    (tmp_path / "usual").touch()
+    usual = (tmp_path / "usual").stat().st_mode
+    assert {path.stat().st_mode for path in (tmp_path / "file", tmp_path / "folder" / "file")} == {usual}
+
+
 def test_a_killed_writer_leaves_nothing_in_the_way(tmp_path: Path) -> None:
     script = (
         "import os, signal, sys; from pathlib import Path; from mezzotint.runtime import atomic\n"

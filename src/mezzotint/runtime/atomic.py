@@ -15,6 +15,8 @@ from typing import Any
 from mezzotint.errors import OutputError
 
 _TEMPORARY = ".partial"
+_UMASK = os.umask(0o022)  # reading it means setting it
+os.umask(_UMASK)
 
 
 @contextmanager
@@ -24,6 +26,7 @@ def file(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
+        _share(temporary)
         _flush(temporary)
         os.replace(temporary, path)
         _flush(path.parent)
@@ -57,6 +60,8 @@ def folder(path: Path) -> Iterator[Path]:
         temporary.mkdir(parents=True)
         yield temporary
         for written in temporary.rglob("*"):
+            if written.is_file():
+                _share(written)
             _flush(written)
         if path.exists():
             shutil.rmtree(path)
@@ -74,6 +79,11 @@ def clear_stale(path: Path) -> None:
     """Remove what killed writers of `path` left beside it."""
     for stale in path.parent.glob(f".{path.name}.*{_TEMPORARY}"):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+
+
+def _share(path: Path) -> None:
+    """Give a file the rights of any new one: some libraries' writers let nobody but the owner read."""
+    path.chmod(0o666 & ~_UMASK)
 
 
 def _flush(path: Path) -> None:
