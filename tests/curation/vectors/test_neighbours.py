@@ -18,7 +18,7 @@ from tests.curation.vectors.planted import clustered, stored, uniform
 
 from mezzotint.curation.engine import distribute
 from mezzotint.curation.stage import CPU
-from mezzotint.curation.vectors.cells import Partition, open_cells
+from mezzotint.curation.vectors.cells import Partition
 from mezzotint.curation.vectors.nearest import LEAST, NONE
 from mezzotint.curation.vectors.neighbours import Neighbours, all_neighbours, merged
 from mezzotint.curation.vectors.vector_file import open_vectors
@@ -112,19 +112,6 @@ def test_fewer_vectors_than_neighbours(tmp_path: Path) -> None:
     np.testing.assert_array_equal(alone.indices, [[NONE, NONE]])
 
 
-def test_cells_hold_every_vector_once_beside_its_like(tmp_path: Path) -> None:
-    path = stored(clustered(30, 40, 16, spread=0.5), tmp_path / "v.npy")
-    all_neighbours(path, tmp_path / "found", k=K, partition=SMALL)
-    cells = open_cells(tmp_path / "found" / "cells")
-    np.testing.assert_array_equal(np.sort(cells.members), np.arange(1200))
-    np.testing.assert_array_equal(cells.vectors, open_vectors(path)[cells.members])
-    own = np.repeat(np.arange(60), np.diff(cells.starts))
-    np.testing.assert_array_equal(cells.probes[:, 0], own)
-    cosines = cells.vectors.astype(np.float32) @ cells.centroids.T
-    np.testing.assert_array_equal(cells.probes, np.argsort(-cosines, axis=1)[:, :6])
-    assert (cells.groups[0], cells.groups[-1]) == (0, 60)
-
-
 def test_a_run_repeats_itself_to_the_byte_wherever_it_runs(tmp_path: Path) -> None:
     path = stored(clustered(40, 50, 16, spread=0.7), tmp_path / "v.npy")
     workers = partial(distribute, workers=2, resources=CPU)
@@ -175,8 +162,6 @@ def test_what_cannot_be_used_is_said(tmp_path: Path) -> None:
         all_neighbours(path, tmp_path / "found", k=0, partition=SMALL)
     with pytest.raises(MissingFileError):
         all_neighbours(tmp_path / "none.npy", tmp_path / "found", k=1, partition=SMALL)
-    with pytest.raises(InputError, match="0 probes"):
-        Partition(probes=0)
     (tmp_path / "file").write_text("not a folder")
     with pytest.raises(OutputError, match=r"cannot write .*file"):
         all_neighbours(path, tmp_path / "file", k=1, partition=SMALL)

@@ -19,7 +19,7 @@ from jaxtyping import Float, Float32, Int, Int32, Int64
 from numpy import ndarray
 
 from mezzotint.curation.vectors.nearest import LEAST, NONE, merge, nearest, sample, spherical_k_means
-from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, create_array, open_vectors
+from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, check_lengths, create_array, open_vectors
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
@@ -90,7 +90,9 @@ def sort_into_cells(source: Path, folder: Path, partition: Partition) -> None:
         raise InputError(f"{source} holds no vectors: there is nothing to compare")
     with atomic.folder(folder) as temporary:
         count = -(-len(vectors) // partition.vectors_a_cell)
-        seen = vectors[sample(len(vectors), count, partition.seed)].astype(np.float32)
+        drawn = sample(len(vectors), count, partition.seed)
+        seen = vectors[drawn].astype(np.float32)
+        check_lengths(seen, str(source), drawn)  # k-means fails at what is no number
         centroids, groups = _in_groups(spherical_k_means(seen, count, partition.seed), partition.seed)
         shape = (len(vectors), min(partition.probes, count))
         probes = create_array(temporary / "source_probes.npy", np.int32, shape)

@@ -1,11 +1,11 @@
 """Unit vectors on disk: one .npy file of float16 or float32 rows, written as a stream and mapped into memory."""
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int64
 from numpy import ndarray
 from numpy.typing import DTypeLike
 
@@ -27,7 +27,7 @@ def write_vectors(path: Path, blocks: Iterable[Float[ndarray, "_ d"]], *, rows: 
         file = create_array(temporary, "<f2", (rows, width))
         written = 0
         for block in blocks:
-            _check_lengths(block, str(path), written)
+            check_lengths(block, str(path), range(written, written + len(block)))
             if written + len(block) > rows:
                 raise InputError(f"{path} was to hold {rows} vectors, and there are more")
             file[written : written + len(block)] = block
@@ -70,11 +70,13 @@ def blocks(vectors: Float[ndarray, "n d"], what: str) -> Iterator[tuple[slice, F
     for start in range(0, len(vectors), ROWS_AT_ONCE):
         rows = slice(start, min(start + ROWS_AT_ONCE, len(vectors)))
         block = np.asarray(vectors[rows], np.float32)
-        _check_lengths(block, what, start)
+        check_lengths(block, what, range(rows.start, rows.stop))
         yield rows, block
 
 
-def _check_lengths(block: Float[ndarray, "n d"], what: str, first: int) -> None:
+def check_lengths(block: Float[ndarray, "n d"], what: str, positions: Sequence[int] | Int64[ndarray, "n"]) -> None:
+    """Raises InputError for the first vector that is not of length 1, by its position in `what`."""
     wrong = ~(np.abs(np.linalg.norm(block.astype(np.float32), axis=1) - 1) <= _TOLERANCE)  # NaN is wrong too
     if wrong.any():
-        raise InputError(f"vector {first + int(wrong.argmax())} of {what} is not of length 1: divide it by its length")
+        position = positions[int(wrong.argmax())]
+        raise InputError(f"vector {position} of {what} is not of length 1: divide it by its length")
