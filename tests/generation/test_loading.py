@@ -91,6 +91,15 @@ class TestBrokenModels:
             ("transformer/config.json", {"n_layers": 1}),
             ("vae/config.json", {"block_out_channels": [4, 4, 8, 16]}),
             ("text_encoder/config.json", {"hidden_size": 64}),
+            ("transformer/config.json", {"dim": float("inf")}),
+            ("transformer/config.json", {"n_layers": 10**6}),
+            ("transformer/config.json", {"axes_lens": [10**10, 16, 16]}),
+            ("vae/config.json", {"norm_num_groups": 0}),
+            ("vae/config.json", {"block_out_channels": []}),
+            ("text_encoder/config.json", {"num_attention_heads": 0}),
+            ("text_encoder/config.json", {"rope_parameters": [1]}),
+            ("text_encoder/config.json", {"vocab_size": -5}),
+            ("scheduler/scheduler_config.json", {"shift": 0}),
         ],
     )
     def test_weights_that_do_not_fit(self, copied: Path, name: str, changes: dict[str, Any]) -> None:

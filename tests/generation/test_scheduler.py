@@ -44,6 +44,10 @@ def test_turbo_at_eight_steps() -> None:
         ({"use_karras_sigmas": True}, "use_karras_sigmas is not supported"),
         ({"use_dynamic_shifting": True, "time_shift_type": "linear"}, "'linear' is not supported"),
         ({"shift": "three"}, "shift is 'three'"),
+        ({"shift": float("nan")}, "shift is nan, not a number"),
+        ({"shift": 0}, "shift is 0; it must be above 0"),
+        ({"use_dynamic_shifting": True, "shift_terminal": 5}, "shift_terminal is 5; it must lie between 0 and 1"),
+        ({"use_dynamic_shifting": True, "max_image_seq_len": 256}, "256 is not above base_image_seq_len 256"),
     ],
 )
 def test_other_schedulers_are_refused(config: dict[str, Any], reason: str) -> None:

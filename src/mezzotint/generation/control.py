@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mezzotint.errors import InputError
-from mezzotint.generation.loading import filled
+from mezzotint.generation.loading import filled, unfilled
 from mezzotint.models.adapters.control import ControlConfig, ControlNet, stream_published, used
 from mezzotint.models.captions import Captions
 from mezzotint.models.components import naming, open_component
@@ -66,7 +66,6 @@ def load_control(path: Path, network: SingleStreamTransformer, dtype: torch.dtyp
     component = open_component(path, "controlnet")
     with naming(component.config_path):
         config = ControlConfig.from_json(component.config, network.config)
-    with torch.device("meta"):
-        control = ControlNet(config, network.config)
+    control = unfilled(component, lambda: ControlNet(config, network.config))
     stream = stream_published(Reading(used(component.tensors, config), dtype), config, network.config)
     return filled(control, component, stream, device)

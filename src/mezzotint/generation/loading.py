@@ -1,6 +1,6 @@
 """A model's components, from a folder or from single files, on their device and in the working dtype."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -81,8 +81,8 @@ def load_transformer(
     component = open_component(path, "transformer", variant)
     with naming(component.config_path):
         config = SingleStreamConfig.from_json(component.config)
-    with torch.device("meta"):  # no memory and no time for weights that are replaced at once
-        transformer = (SingleStreamTransformer if config.siglip_feat_dim is None else OmniTransformer)(config)
+    kind = SingleStreamTransformer if config.siglip_feat_dim is None else OmniTransformer
+    transformer = unfilled(component, lambda: kind(config))
     return filled(transformer, component, stream_published(Reading(component.tensors, dtype), config), device)
 
 
@@ -93,8 +93,7 @@ def load_autoencoder(
     component = open_component(path, "vae", variant)
     with naming(component.config_path):
         config = AutoencoderConfig.from_json(component.config)
-    with torch.device("meta"):
-        autoencoder = Autoencoder(config)
+    autoencoder = unfilled(component, lambda: Autoencoder(config))
     return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device)
 
 
@@ -115,8 +114,7 @@ def load_text_encoder(
     component = open_component(path, "text_encoder", variant)
     with naming(component.config_path):
         config = TextConfig.from_json(component.config)
-    with torch.device("meta"):
-        network = build(config)
+    network = unfilled(component, lambda: build(config))
     network.rotary_emb = type(network.rotary_emb)(network.config)  # its tables are computed, so no file fills them
     tower = TextTower(network, load_tokenizer(tokenizer))
     weights = Reading(text_from_published(component.tensors), dtype)
@@ -140,9 +138,23 @@ def load_vision_tower(
         preparation = Preparation.from_json(read_json(settings))
         if preparation.patch_size != config.patch_size:
             raise FileFormatError(f"patch_size is {preparation.patch_size}; the vision tower's is {config.patch_size}")
-    with torch.device("meta"):
-        tower = VisionTower(config, preparation)
+    tower = unfilled(component, lambda: VisionTower(config, preparation))
     return filled(tower, component, Reading(vision_from_published(component.tensors), dtype).items(), device)
+
+
+def unfilled(component: Component, build: Callable[[], N]) -> N:
+    """A network without memory for its weights.
+
+    Raises:
+        FileFormatError: It cannot be built: the sizes in its configuration do not go together.
+    """
+    with naming(component.config_path):
+        try:
+            with torch.device("meta"):
+                return build()
+        except Exception as cause:  # what other libraries' constructors raise is nowhere said
+            reason = str(cause).strip().split("\n")[0]
+            raise FileFormatError(f"no network can have the sizes of this configuration ({reason})") from cause
 
 
 def filled(network: N, component: Component, weights: Iterable[tuple[str, Tensor]], device: torch.device | str) -> N:

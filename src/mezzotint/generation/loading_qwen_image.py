@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from mezzotint.errors import FileFormatError
-from mezzotint.generation.loading import filled, load_schedule
+from mezzotint.generation.loading import filled, load_schedule, unfilled
 from mezzotint.generation.scheduler import Schedule
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder import QwenImageAutoencoder, QwenImageAutoencoderConfig
@@ -65,8 +65,7 @@ def load_transformer(
     component = open_component(path, "transformer", variant)
     with naming(component.config_path):
         config = DualStreamConfig.from_json(component.config)
-    with torch.device("meta"):  # no memory and no time for weights that are replaced at once
-        transformer = DualStreamTransformer(config)
+    transformer = unfilled(component, lambda: DualStreamTransformer(config))
     return filled(transformer, component, stream_published(Reading(component.tensors, dtype), config), device)
 
 
@@ -77,8 +76,7 @@ def load_autoencoder(
     component = open_component(path, "vae", variant)
     with naming(component.config_path):
         config = QwenImageAutoencoderConfig.from_json(component.config)
-    with torch.device("meta"):
-        autoencoder = QwenImageAutoencoder(config)
+    autoencoder = unfilled(component, lambda: QwenImageAutoencoder(config))
     return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device)
 
 
@@ -98,8 +96,8 @@ def load_text_encoder(
     if vision and config.vision is None:
         raise FileFormatError(f"{path} has no vision tower, without which a model cannot see what it is to edit")
     config = config if vision else replace(config, vision=None)
-    with torch.device("meta"):
-        tower = VisionLanguageTower(config, load_tokenizer(tokenizer))
+    tokens = load_tokenizer(tokenizer)
+    tower = unfilled(component, lambda: VisionLanguageTower(config, tokens))
     tower.compute_tables()
     weights = Reading(tower_from_published(component.tensors, vision=vision), dtype)
     return filled(tower, component, weights.items(), device).to(device)

@@ -1,5 +1,6 @@
 """A model folder's `scheduler/scheduler_config.json` as a schedule of sigmas."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -35,12 +36,18 @@ def schedule_from_config(config: Mapping[str, Any]) -> Schedule:
         raise FileFormatError(f"scheduler config: {asked[0]} is not supported")
     if not config.get("use_dynamic_shifting", False):
         s = _number(config, "shift", 1.0)
+        if s <= 0:
+            raise FileFormatError(f"scheduler config: shift is {s:g}; it must be above 0")
         return lambda steps, tokens: schedules.static_shift(steps, s)
     if config.get("time_shift_type", "exponential") != "exponential":
         raise FileFormatError(f"scheduler config: time_shift_type {config['time_shift_type']!r} is not supported")
     low = int(_number(config, "base_image_seq_len", 256.0)), _number(config, "base_shift", 0.5)
     high = int(_number(config, "max_image_seq_len", 4096.0)), _number(config, "max_shift", 1.15)
+    if high[0] <= low[0]:
+        raise FileFormatError(f"scheduler config: max_image_seq_len {high[0]} is not above base_image_seq_len {low[0]}")
     terminal = _number(config, "shift_terminal", 0.0) or None
+    if terminal is not None and not 0 < terminal < 1:
+        raise FileFormatError(f"scheduler config: shift_terminal is {terminal:g}; it must lie between 0 and 1")
     return lambda steps, tokens: schedules.exponential_shift(
         steps, schedules.linear_mu(tokens, low=low, high=high), terminal
     )
@@ -50,6 +57,6 @@ def _number(config: Mapping[str, Any], name: str, default: float) -> float:
     value = config.get(name)
     if value is None:
         return default
-    if isinstance(value, bool) or not isinstance(value, int | float):
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         raise FileFormatError(f"scheduler config: {name} is {value!r}, not a number")
     return float(value)

@@ -13,6 +13,7 @@ from mezzotint.errors import FileFormatError, MissingFileError
 from mezzotint.models.bundle import open_files, read_json
 from mezzotint.models.dialects import guess, recognize, require
 from mezzotint.models.formats import StoredTensor, open_weights
+from mezzotint.models.published_config import check_sizes
 
 CONFIG = "mezzotint.config"  # where a file of ours notes the config.json that its network had
 
@@ -51,14 +52,16 @@ def open_component(path: Path, component: str, variant: str | None = None) -> Co
         config = read_json(path / "config.json")
         stored = open_files(path, variant)
         own = [found for found in recognize(stored) if found.dialect.component == component]
+        with naming(path / "config.json"):
+            check_sizes(config, len(stored))
         return Component(path, config, own[0].published if own else stored)
     file = open_weights(path)
     found = require(file.tensors, component, path)
-    try:
+    with naming(path):
         published = found.published
-        return Component(path, _noted(file.metadata) or found.dialect.config(published), published)
-    except FileFormatError as cause:
-        raise FileFormatError(f"{path}: {cause}") from cause
+        config = _noted(file.metadata) or found.dialect.config(published)
+        check_sizes(config, len(published))
+        return Component(path, config, published)
 
 
 def _noted(metadata: Mapping[str, str]) -> dict[str, Any] | None:

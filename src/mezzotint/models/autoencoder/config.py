@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models.published_config import reading
 
 CLASS_NAME = "AutoencoderKL"
 # What this project does not vary; a folder that says otherwise is another kind of autoencoder.
@@ -55,7 +56,7 @@ class AutoencoderConfig:
         for name, expected in {"_class_name": CLASS_NAME, **FIXED}.items():
             if values.get(name, expected) != expected:
                 raise FileFormatError(f"autoencoder config: {name} is {values[name]!r}, supported is {expected!r}")
-        try:
+        with reading("autoencoder config"):
             return cls(
                 block_out_channels=tuple(int(width) for width in values["block_out_channels"]),
                 layers_per_block=int(values["layers_per_block"]),
@@ -66,10 +67,6 @@ class AutoencoderConfig:
                 scaling_factor=float(values["scaling_factor"]),
                 shift_factor=float(values["shift_factor"] or 0.0),
             )
-        except KeyError as cause:
-            raise FileFormatError(f"autoencoder config: {cause.args[0]} is missing") from cause
-        except (TypeError, ValueError) as cause:
-            raise FileFormatError(f"autoencoder config: a value has the wrong form ({cause})") from cause
 
     def to_json(self) -> dict[str, Any]:
         """The same in diffusers' form."""

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 
 from mezzotint.errors import FileFormatError
 from mezzotint.models.dialects.qwen_image_autoencoder import LATENTS_MEAN, LATENTS_STD
+from mezzotint.models.published_config import reading
 
 CLASS_NAME = "AutoencoderKLQwenImage"
 # What this project does not vary; a folder that says otherwise is another kind of autoencoder.
@@ -68,7 +69,7 @@ class QwenImageAutoencoderConfig:
         for name, expected in {"_class_name": CLASS_NAME, **FIXED}.items():
             if values.get(name, expected) != expected:
                 raise FileFormatError(f"autoencoder config: {name} is {values[name]!r}, supported is {expected!r}")
-        try:
+        with reading("autoencoder config"):
             return cls(
                 base_dim=int(values["base_dim"]),
                 dim_mult=tuple(int(factor) for factor in values["dim_mult"]),
@@ -78,12 +79,6 @@ class QwenImageAutoencoderConfig:
                 latents_mean=tuple(float(value) for value in values["latents_mean"]),
                 latents_std=tuple(float(value) for value in values["latents_std"]),
             )
-        except KeyError as cause:
-            raise FileFormatError(f"autoencoder config: {cause.args[0]} is missing") from cause
-        except (TypeError, ValueError) as cause:
-            if isinstance(cause, FileFormatError):
-                raise
-            raise FileFormatError(f"autoencoder config: a value has the wrong form ({cause})") from cause
 
     def to_json(self) -> dict[str, Any]:
         """The same in diffusers' form."""

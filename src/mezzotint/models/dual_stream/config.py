@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models.published_config import reading
 
 CLASS_NAME = "QwenImageTransformer2DModel"
 # What the public form can say and no supported release does: an embedded guidance, and the two of the layered variant.
@@ -67,7 +68,7 @@ class DualStreamConfig:
         for key, only in PUBLISHED_ONLY_AS.items():
             if values.get(key, only) != only:
                 raise FileFormatError(f"config: {key} = {values[key]!r} is not supported, only {only!r} is")
-        try:
+        with reading("config"):
             picture, row, column = (int(n) for n in values["axes_dims_rope"])
             config = cls(
                 patch_size=int(values["patch_size"]),
@@ -80,12 +81,6 @@ class DualStreamConfig:
                 zero_cond_t=bool(values.get("zero_cond_t", False)),  # the first releases had no word for it
             )
             in_channels = int(values["in_channels"])
-        except KeyError as cause:
-            raise FileFormatError(f"config: {cause.args[0]} is missing") from cause
-        except (TypeError, ValueError) as cause:
-            if isinstance(cause, FileFormatError):
-                raise
-            raise FileFormatError(f"config: a value has the wrong form ({cause})") from cause
         if in_channels != config.patch_dim:
             raise FileFormatError(
                 f"config: in_channels {in_channels} is not patch_size² · out_channels, {config.patch_dim}"

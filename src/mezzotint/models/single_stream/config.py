@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models.published_config import reading
 
 CLASS_NAME = "ZImageTransformer2DModel"
 # What the public form can say and no published model does otherwise: one patch size, one frame, as many key heads as
@@ -83,7 +84,7 @@ class SingleStreamConfig:
                 raise FileFormatError(f"config: {key} = {values[key]!r} is not supported, only {only!r} is")
         if values.get("n_kv_heads", values.get("n_heads")) != values.get("n_heads"):
             raise FileFormatError(f"config: n_kv_heads {values['n_kv_heads']!r} must equal n_heads")
-        try:
+        with reading("config"):
             (patch_size,) = values["all_patch_size"]
             siglip = values.get("siglip_feat_dim")
             order, row, column = (int(n) for n in values["axes_dims"])
@@ -103,12 +104,6 @@ class SingleStreamConfig:
                 axes_lens=(orders, rows, columns),
                 siglip_feat_dim=None if siglip is None else int(siglip),
             )
-        except KeyError as cause:
-            raise FileFormatError(f"config: {cause.args[0]} is missing") from cause
-        except (TypeError, ValueError) as cause:
-            if isinstance(cause, FileFormatError):
-                raise
-            raise FileFormatError(f"config: a value has the wrong form ({cause})") from cause
 
     def to_json(self) -> dict[str, Any]:
         """The same in diffusers' form."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models.published_config import reading
 
 # What this project does not vary; a folder that says otherwise is another kind of language model.
 FIXED = {
@@ -44,11 +45,11 @@ class TextConfig:
         for name, expected in FIXED.items():
             if values.get(name, expected) != expected:
                 raise FileFormatError(f"text encoder config: {name} is {values[name]!r}, supported is {expected!r}")
-        rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
-        if rope.get("rope_type", "default") != "default":
-            raise FileFormatError(f"text encoder config: rope type {rope['rope_type']!r} is not supported")
-        values = {**values, "rope_theta": rope.get("rope_theta", values.get("rope_theta"))}
-        try:
+        with reading("text encoder config"):
+            rope = values.get("rope_parameters") or values.get("rope_scaling") or {}
+            if rope.get("rope_type", "default") != "default":
+                raise FileFormatError(f"text encoder config: rope type {rope['rope_type']!r} is not supported")
+            values = {**values, "rope_theta": rope.get("rope_theta", values.get("rope_theta"))}
             return cls(
                 vocab_size=int(values["vocab_size"]),
                 hidden_size=int(values["hidden_size"]),
@@ -61,10 +62,6 @@ class TextConfig:
                 rms_norm_eps=float(values["rms_norm_eps"]),
                 rope_theta=float(values["rope_theta"]),
             )
-        except KeyError as cause:
-            raise FileFormatError(f"text encoder config: {cause.args[0]} is missing") from cause
-        except (TypeError, ValueError) as cause:
-            raise FileFormatError(f"text encoder config: a value has the wrong form ({cause})") from cause
 
     def to_json(self) -> dict[str, Any]:
         """The same in transformers' form."""

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models.published_config import reading
 
 MODEL_TYPE = "siglip2_vision_model"
 # What this project does not vary; a folder that says otherwise is another kind of tower.
@@ -43,7 +44,7 @@ class VisionTowerConfig:
         for name, expected in {"model_type": MODEL_TYPE, **FIXED}.items():
             if vision.get(name, expected) != expected:
                 raise FileFormatError(f"vision tower config: {name} is {vision[name]!r}, supported is {expected!r}")
-        try:
+        with reading("vision tower config"):
             return cls(
                 hidden_size=int(vision["hidden_size"]),
                 intermediate_size=int(vision["intermediate_size"]),
@@ -53,10 +54,6 @@ class VisionTowerConfig:
                 patch_size=int(vision["patch_size"]),
                 num_patches=int(vision["num_patches"]),
             )
-        except KeyError as cause:
-            raise FileFormatError(f"vision tower config: {cause.args[0]} is missing") from cause
-        except (TypeError, ValueError) as cause:
-            raise FileFormatError(f"vision tower config: a value has the wrong form ({cause})") from cause
 
     def to_json(self) -> dict[str, Any]:
         """The same in transformers' form."""

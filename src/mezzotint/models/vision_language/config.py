@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models.published_config import reading
 
 MODEL_TYPE = "qwen2_5_vl"
 # What the public form can say and no supported release does.
@@ -105,18 +106,12 @@ class VisionLanguageConfig:
         vision = _mapping(values, "vision_config")
         _refuse_others(language, LANGUAGE_ONLY_AS)
         _refuse_others(vision, VISION_ONLY_AS)
-        try:
+        with reading("text encoder config"):
             return cls(
                 language=_language(language),
                 vision=_vision(vision) if vision else None,
                 image_token_id=int(values["image_token_id"]),
             )
-        except KeyError as cause:
-            raise FileFormatError(f"text encoder config: {cause.args[0]} is missing") from cause
-        except (TypeError, ValueError) as cause:
-            if isinstance(cause, FileFormatError):
-                raise
-            raise FileFormatError(f"text encoder config: a value has the wrong form ({cause})") from cause
 
     def to_json(self) -> dict[str, Any]:
         """The same in transformers' form."""

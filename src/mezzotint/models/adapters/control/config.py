@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mezzotint.errors import FileFormatError
+from mezzotint.models.published_config import reading
 from mezzotint.models.single_stream import SingleStreamConfig
 
 CLASS_NAME = "ZImageControlNetModel"
@@ -49,7 +50,7 @@ class ControlConfig:
         for key, only in PUBLISHED_ONLY_AS.items():
             if values.get(key, only) != only:
                 raise FileFormatError(f"config: {key} = {values[key]!r} is not supported, only {only!r} is")
-        try:
+        with reading("config"):
             (patch_size,) = values["all_patch_size"]
             refiner = _refiner(values)
             refiner_layers = values["n_refiner_layers"]
@@ -63,12 +64,6 @@ class ControlConfig:
                 n_heads=int(values["n_heads"]),
                 n_refiner_layers=network.n_refiner_layers if refiner_layers is None else int(refiner_layers),
             )
-        except KeyError as cause:
-            raise FileFormatError(f"config: {cause.args[0]} is missing") from cause
-        except (TypeError, ValueError) as cause:
-            if isinstance(cause, FileFormatError):
-                raise
-            raise FileFormatError(f"config: a value has the wrong form ({cause})") from cause
         config.check_leads(network)
         return config
 
