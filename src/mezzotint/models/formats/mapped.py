@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import mmap
+import sys
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,10 +14,11 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALIGNMENT = 8  # bytes of the widest dtype
+NORESERVE = 0x4000  # Linux's MAP_NORESERVE, without which it refuses to map more than it has memory
 
 
 class Buffer:
-    """One file, mapped on first use. Its tensors keep the map alive."""
+    """One file, mapped on first use. Its tensors keep the map alive; writing to one touches a copy only."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -25,7 +27,10 @@ class Buffer:
     def _map(self) -> mmap.mmap:
         try:
             with self.path.open("rb") as file:
-                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)  # writing would touch a copy only
+                if sys.platform == "linux":
+                    flags, protection = mmap.MAP_PRIVATE | NORESERVE, mmap.PROT_READ | mmap.PROT_WRITE
+                    return mmap.mmap(file.fileno(), 0, flags=flags, prot=protection)
+                return mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY)
         except (OSError, ValueError) as cause:
             raise FileFormatError(f"{self.path} cannot be read: {cause}") from cause
 
