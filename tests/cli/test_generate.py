@@ -75,7 +75,9 @@ class TestPictures:
     def test_every_option(self, model: Path, tmp_path: Path, capsys: Output) -> None:
         options = "--seed 5 --steps 2 --guidance 1.5 --negative blue --size 48x32 --count 2 --sampler multistep --json"
         assert generate(model, "一个红色圆", *options.split(), "--out", str(tmp_path)) == 0
-        lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+        out = capsys.readouterr().out
+        assert '"prompt": "一个红色圆"' in out  # as it was written, not as escapes
+        lines = [json.loads(line) for line in out.splitlines()]
         assert [Path(line.pop("path")).name for line in lines] == ["一个红色圆-5.png", "一个红色圆-6.png"]
         for seed, line in zip((5, 6), lines, strict=True):
             stored = read_parameters(tmp_path / f"一个红色圆-{seed}.png")

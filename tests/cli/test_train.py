@@ -15,6 +15,7 @@ from tests.data.small_corpus import write_corpus
 
 from mezzotint.cli.main import main
 from mezzotint.cli.train import Options, resume_command
+from mezzotint.recipes import RECIPES
 from mezzotint.runtime import checkpoints
 from mezzotint.training.trainer import TIMINGS
 
@@ -156,3 +157,10 @@ def test_what_a_user_can_get_wrong_is_one_line_and_exit_code_2(
 def test_the_resume_command_is_quoted_and_leaves_out_defaults():
     options = Options(recipe="mini-vae", data=Path("my data"), run=Path("r"), compile=True, minutes=1.5)
     assert resume_command(options) == "mezzotint train mini-vae --data 'my data' --run r --minutes 1.5 --compile"
+
+
+def test_the_help_names_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", "--help"]) == 0
+    out = capsys.readouterr().out
+    assert all(name in out for name in RECIPES if not name.startswith("tiny-"))
+    assert "--steps 0 --export FOLDER" in " ".join(out.split())

@@ -1,4 +1,4 @@
-"""`mezzotint encode`: turn a corpus into latents and caption features for training."""
+"""Encode every picture and caption of a corpus once, for training. The same command continues where it stopped."""
 
 import time
 from collections.abc import Sequence
@@ -22,9 +22,9 @@ PATCH_SIZE = 2  # of every published transformer of this kind
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Encode every picture and caption of a corpus once. The same command continues where a killed one stopped."""
+    """What to encode, by which model."""
 
-    corpus: Annotated[Path, tyro.conf.Positional]
+    corpus: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
     """What to encode: a folder that `mezzotint corpus build` made."""
     model: str
     """The model whose autoencoder and text tower are used: a folder or an embedded model's name."""

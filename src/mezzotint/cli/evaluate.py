@@ -1,4 +1,4 @@
-"""`mezzotint evaluate`: measure a model by the suites and write a report."""
+"""Measure a model: what it paints for fixed prompts and seeds, beside what real pictures and noise would get."""
 
 import platform
 import sys
@@ -22,9 +22,9 @@ from mezzotint.runtime import atomic
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Measure a model: what it paints for fixed prompts and seeds, beside what real pictures and noise would get."""
+    """Which model, by which suites."""
 
-    model: Annotated[str, tyro.conf.Positional]
+    model: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="MODEL")]
     """A model's name or folder."""
     data: Path
     """The corpus with the real pictures: `mezzotint corpus build` makes it."""

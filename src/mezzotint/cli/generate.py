@@ -246,5 +246,6 @@ def _make(pipe: "Pipeline", request: "Request", task: "Task", paths: PicturePath
             for job, picture in zip(jobs, to_pil(pipe.decode(latents)), strict=True):
                 path, parameters = paths.of(job), pipe.parameters(request, job)
                 write_picture(path, picture, parameters)
-                line = json.dumps({"path": str(path), **asdict(parameters)}) if as_json else str(path)
+                found = {"path": str(path), **asdict(parameters)}
+                line = json.dumps(found, ensure_ascii=False) if as_json else str(path)
                 print(line, flush=True)

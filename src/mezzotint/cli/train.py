@@ -1,4 +1,8 @@
-"""`mezzotint train`: run a recipe, resume it, export what it made."""
+"""Train a network by a recipe. The same command again resumes from the last checkpoint in --run.
+
+To export a run that is not finished, add `--steps 0 --export FOLDER` to its command: it takes the last checkpoint and
+trains nothing.
+"""
 
 import shlex
 import sys
@@ -23,16 +27,12 @@ IDENTITY = "run.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Options:
-    """Train a network by a recipe. The same command again resumes from the last checkpoint in --run.
+    """Which recipe, on what, and what it is to change."""
 
-    To export a run that is not finished, add `--steps 0 --export FOLDER` to its command: it takes the last checkpoint
-    and trains nothing.
-    """
-
-    recipe: Annotated[str, tyro.conf.Positional]
-    """Its name: mini-vae, mini-text, mini-base, or tiny-… for a try in seconds."""
+    recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
+    """mini-vae, mini-text, mini-base, mini-joint, mini-judge, or tiny-… of each for a try in seconds."""
     data: Path
-    """What to learn from: a corpus for mini-vae and mini-text, an encoded folder for mini-base."""
+    """What to learn from: an encoded folder for mini-base and mini-joint, a corpus for the others."""
     run: Path
     """The run's folder: checkpoints, metrics.jsonl, sample sheets."""
     model: str | None = None
