@@ -12,6 +12,8 @@ class Options:
 
     steps: int = 8
     """How many."""
+    seed: int | None = None
+    """Which."""
     json: bool = False
     """Whether."""
 
@@ -40,6 +42,7 @@ def test_a_complaint_without_frames() -> None:
     ("arguments", "reason"),
     [
         (["--steps", "many"], "--steps"),
+        (["--seed", "x"], "--seed cannot be read from x ("),
         (["--stepz", "3"], "Unrecognized options: --stepz, 3"),
         (["stray"], "Unrecognized options: stray"),
         (["--steps"], "Missing value for argument '--steps'"),

@@ -1,6 +1,7 @@
 """Options from the command line, with tyro; what is wrong with them in one line."""
 
 import io
+import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
 from itertools import dropwhile, takewhile
@@ -11,6 +12,8 @@ import tyro
 from mezzotint.errors import InputError
 
 FRAME = "╭╮╰╯│─ "
+# What tyro says of a value that may be left out, in the words of its types.
+NO_INSTANCE = re.compile(r"Error parsing (\S+): no type matching .* could be instantiated from \['(.*)'\]")
 
 
 def parse(options: Any, arguments: Sequence[str], program: str, description: str) -> Any:
@@ -32,7 +35,8 @@ def parse(options: Any, arguments: Sequence[str], program: str, description: str
     except SystemExit as stop:
         if not stop.code:
             return None
-        raise InputError(f"{first_paragraph(complaint.getvalue())} ({program} --help lists the options)") from None
+        said = NO_INSTANCE.sub(r"\1 cannot be read from \2", first_paragraph(complaint.getvalue()))
+        raise InputError(f"{said} ({program} --help lists the options)") from None
 
 
 def first_paragraph(box: str) -> str:
