@@ -22,7 +22,7 @@ FLOATS = ("F8_E4M3", "F8_E5M2", "F8_E4M3FNUZ", "F8_E5M2FNUZ")
 SCALES = (".weight_scale", ".scale_weight")
 NOT_NEEDED = (".input_scale", ".scale_input", ".comfy_quant")
 MARK = "scaled_fp8"
-ROWS = 1024  # that are scaled together
+ROWS = 64  # that are scaled together, in fp32
 
 
 def resolve_fp8(tensors: Mapping[str, StoredTensor]) -> dict[str, StoredTensor]:
@@ -66,9 +66,9 @@ def _widened(name: str, tensor: StoredTensor, scale: StoredTensor | None) -> Sto
         quantised = tensor.read(None).reshape(math.prod(tensor.shape[:1]), math.prod(tensor.shape[1:]))
         factors = scale.read(torch.float32).reshape(-1, 1).expand(len(quantised), 1)
         numbers = torch.empty(quantised.shape, dtype=dtype or torch.float32)
-        parts = (x.split(ROWS) for x in (quantised, factors, numbers))
-        for source, factor, target in zip(*parts, strict=True):  # so that the largest needs no second of its size
-            target.copy_(source.float() * factor)
+        some = torch.empty(min(ROWS, len(quantised)), quantised.shape[1])  # one place for all: memory stays in one piece
+        for source, factor, target in zip(*(x.split(ROWS) for x in (quantised, factors, numbers)), strict=True):
+            target.copy_(some[: len(source)].copy_(source).mul_(factor))
         return numbers.view(tensor.shape)
 
     return StoredTensor(tensor.dtype, tensor.shape, tensor.nbytes, read)
