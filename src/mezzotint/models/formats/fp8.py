@@ -66,7 +66,7 @@ def _widened(name: str, tensor: StoredTensor, scale: StoredTensor | None) -> Sto
         quantised = tensor.read(None).reshape(math.prod(tensor.shape[:1]), math.prod(tensor.shape[1:]))
         factors = scale.read(torch.float32).reshape(-1, 1).expand(len(quantised), 1)
         numbers = torch.empty(quantised.shape, dtype=dtype or torch.float32)
-        some = torch.empty(min(ROWS, len(quantised)), quantised.shape[1])  # one place for all: memory stays in one piece
+        some = torch.empty(min(ROWS, len(quantised)), quantised.shape[1])  # one place for all: memory stays whole
         for source, factor, target in zip(*(x.split(ROWS) for x in (quantised, factors, numbers)), strict=True):
             target.copy_(some[: len(source)].copy_(source).mul_(factor))
         return numbers.view(tensor.shape)
