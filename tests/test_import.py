@@ -17,6 +17,12 @@ def test_no_torch_at_import(module: str) -> None:
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
 
 
+@pytest.mark.parametrize("verb", [path.stem for path in sorted(Path("src/mezzotint/cli").glob("[a-z]*.py"))])
+def test_no_torch_for_help(verb: str) -> None:
+    code = f"import sys, mezzotint.cli.{verb}; sys.exit('torch' in sys.modules or 'transformers' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
 def test_generating_needs_the_core_only() -> None:
     """Packages of the extras are hidden: `make generate` installs none of them."""
     with Path("pyproject.toml").open("rb") as file:

@@ -21,7 +21,9 @@ from mezzotint.training.trainer import TIMINGS
 
 # Copies of a process that has already imported everything: each is killed for real, and starts at once.
 PROCESSES = get_context("forkserver")
-PROCESSES.set_forkserver_preload(["mezzotint.cli.train", "mezzotint.cli.main"])
+PROCESSES.set_forkserver_preload(
+    ["mezzotint.recipes", "mezzotint.training.trainer", "mezzotint.cli.train", "mezzotint.cli.main"]
+)
 
 
 @pytest.fixture(scope="module")

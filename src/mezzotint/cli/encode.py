@@ -4,18 +4,18 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
 from mezzotint.data.buckets import parse
 from mezzotint.data.records import RECORDS, find_shards
-from mezzotint.data.shards import LatentShards
 from mezzotint.errors import InputError
-from mezzotint.generation.encode import EncodeOptions, encode_corpus, load_encoders
 from mezzotint.models.bundle import find_model
-from mezzotint.runtime.device import resolve_device, resolve_dtype
 from mezzotint.runtime.progress import progress
+
+if TYPE_CHECKING:
+    from mezzotint.data.shards import LatentShards
 
 PATCH_SIZE = 2  # of every published transformer of this kind
 
@@ -57,6 +57,11 @@ class Options:
 def run(options: Options) -> None:
     start = time.monotonic()
     _check_counts(options)
+
+    from mezzotint.data.shards import LatentShards
+    from mezzotint.generation.encode import EncodeOptions, encode_corpus, load_encoders
+    from mezzotint.runtime.device import resolve_device, resolve_dtype
+
     shards = find_shards(options.corpus, options.parts or None)
     _check_known("group", options.groups, shards)
     _check_known("style", options.styles, shards)
@@ -120,7 +125,7 @@ def _values(column: str, shards: Sequence[Path]) -> set[str]:
     return found - {None}
 
 
-def summary(shards: LatentShards, seconds: float) -> str:
+def summary(shards: "LatentShards", seconds: float) -> str:
     """What is there now, in one line."""
     manifest = shards.manifest
     size = sum(file.bytes for shard in manifest.shards for file in shard.files.values())

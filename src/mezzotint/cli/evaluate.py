@@ -4,20 +4,20 @@ import platform
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import torch
 import tyro
 
 from mezzotint import __version__
 from mezzotint.errors import InputError
-from mezzotint.evaluation.contact_sheet import write_contact_sheet
-from mezzotint.evaluation.examination import JUDGE, Examination, Resources
-from mezzotint.evaluation.painter import Painter
-from mezzotint.evaluation.report import Report, plain
-from mezzotint.evaluation.suites import ALL, SUITES, report
-from mezzotint.generation.pipeline import Pipeline
 from mezzotint.runtime import atomic
+
+if TYPE_CHECKING:
+    from mezzotint.evaluation.examination import Examination
+    from mezzotint.evaluation.report import Report
+    from mezzotint.generation.pipeline import Pipeline
+
+ALL = "all"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,13 +40,20 @@ class Options:
     """All noise follows from it."""
     batch: int = 16
     """Pictures that a model is asked for at once."""
-    judge: Path = JUDGE
-    """The judge of scenes, as `mezzotint train mini-judge` exports one; the one that comes with the package."""
+    judge: Path | None = None
+    """The judge of scenes, as `mezzotint train mini-judge` exports one; by default the one that comes with the
+    package."""
     device: str | None = None
     """cpu, cuda, mps; the best one there is when not given."""
 
 
 def run(options: Options) -> None:
+    from mezzotint.evaluation.examination import JUDGE, Examination, Resources
+    from mezzotint.evaluation.painter import Painter
+    from mezzotint.evaluation.report import plain
+    from mezzotint.evaluation.suites import report
+    from mezzotint.generation.pipeline import Pipeline
+
     names = _suites(options.suite)
     for name, least in (("limit", 2), ("batch", 1), ("seed", 0)):
         value = getattr(options, name)
@@ -54,7 +61,7 @@ def run(options: Options) -> None:
             raise InputError(f"--{name} is {value}; it must be {least} or more")
     models = [options.model, *([options.compare] if options.compare else [])]
     pipelines = [Pipeline.from_pretrained(model, device=options.device) for model in models]
-    resources = Resources(corpus=options.data, device=pipelines[0].device, judge_folder=options.judge)
+    resources = Resources(corpus=options.data, device=pipelines[0].device, judge_folder=options.judge or JUDGE)
     examinations = [
         Examination(
             painter=Painter(pipeline, options.batch), resources=resources, seed=options.seed, limit=options.limit
@@ -70,13 +77,17 @@ def run(options: Options) -> None:
 
 
 def _suites(text: str) -> list[str]:
+    from mezzotint.evaluation.suites import SUITES
+
     names = list(SUITES) if text == ALL else text.split(",")
     if unknown := [name for name in names if name not in SUITES]:
         raise InputError(f"there is no suite {unknown[0]!r}: suites are {', '.join(SUITES)} and {ALL}")
     return names
 
 
-def _conditions(options: Options, pipeline: Pipeline) -> dict[str, Any]:
+def _conditions(options: Options, pipeline: "Pipeline") -> dict[str, Any]:
+    import torch
+
     return {
         "corpus": options.data.resolve().name,
         "seed": options.seed,
@@ -90,7 +101,9 @@ def _conditions(options: Options, pipeline: Pipeline) -> dict[str, Any]:
     }
 
 
-def _write(folder: Path, found: Report, examinations: list[Examination]) -> None:
+def _write(folder: Path, found: "Report", examinations: list["Examination"]) -> None:
+    from mezzotint.evaluation.contact_sheet import write_contact_sheet
+
     atomic.write_json(folder / "report.json", found.to_json())
     atomic.write_text(folder / "report.md", found.to_markdown())
     for position, examination in enumerate(examinations):

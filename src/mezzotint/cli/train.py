@@ -8,19 +8,16 @@ import shlex
 import sys
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 import tyro
 
 from mezzotint.errors import InputError
 from mezzotint.models.bundle import read_json
-from mezzotint.recipes import RECIPES
-from mezzotint.recipes.export import check_place
-from mezzotint.recipes.recipe import RunOptions
-from mezzotint.runtime import atomic, checkpoints
-from mezzotint.runtime.device import resolve_device, resolve_dtype
-from mezzotint.training.trainer import fit
+from mezzotint.runtime import atomic
+
+if TYPE_CHECKING:
+    from mezzotint.recipes.recipe import RunOptions
 
 IDENTITY = "run.json"
 
@@ -64,6 +61,13 @@ class Options:
 
 
 def run(options: Options) -> None:
+    import torch
+
+    from mezzotint.recipes import RECIPES
+    from mezzotint.recipes.export import check_place
+    from mezzotint.runtime import checkpoints
+    from mezzotint.training.trainer import fit
+
     if options.recipe not in RECIPES:
         raise InputError(f"recipe {options.recipe!r} does not exist; there are {', '.join(RECIPES)}")
     if options.threads is not None:
@@ -99,7 +103,12 @@ def resume_command(options: Options) -> str:
     return shlex.join(words)
 
 
-def _run_options(options: Options) -> RunOptions:
+def _run_options(options: Options) -> "RunOptions":
+    import torch
+
+    from mezzotint.recipes.recipe import RunOptions
+    from mezzotint.runtime.device import resolve_device, resolve_dtype
+
     device = resolve_device(options.device)
     dtype = resolve_dtype(options.dtype, device)
     if dtype == torch.float16:

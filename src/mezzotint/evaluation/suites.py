@@ -16,7 +16,6 @@ SUITES: Mapping[str, Suite] = {
     reconstruction.SUITE: reconstruction.tables,
     distribution.SUITE: distribution.tables,
 }
-ALL = "all"
 
 
 def run(names: Sequence[str], examination: Examination) -> tuple[list[Table], dict[str, float]]:
