@@ -27,6 +27,7 @@ from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer
 from mezzotint.models.text import from_published as text_from_published
 from mezzotint.models.vision import Preparation, VisionTower, VisionTowerConfig
 from mezzotint.models.vision import from_published as vision_from_published
+from mezzotint.runtime.memory import large_blocks_given_back
 
 N = TypeVar("N", bound=nn.Module)
 
@@ -163,6 +164,6 @@ def filled(network: N, component: Component, weights: Iterable[tuple[str, Tensor
     Raises:
         FileFormatError: They are broken, or do not fit; the message says whose they are.
     """
-    with explaining(component):
+    with explaining(component), large_blocks_given_back():
         load_into(network, {name: tensor.to(device) for name, tensor in weights}, component.path)
     return network.eval().requires_grad_(False)
