@@ -1,17 +1,15 @@
 """diffusers' Qwen-Image pipelines on a model folder of ours, and how far ours are from theirs."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 from diffusers import AutoencoderKLQwenImage, FlowMatchEulerDiscreteScheduler, QwenImageTransformer2DModel
 from einops import rearrange
-from tests import parity
+from tests.generation import oracle
 from tests.models.vision_language.small_tower import processor
 from torch import Tensor, nn
 from transformers import AutoTokenizer, Qwen2_5_VLForConditionalGeneration
@@ -57,41 +55,18 @@ def scale_areas(monkeypatch: pytest.MonkeyPatch, module: ModuleType, area: int) 
     monkeypatch.setattr(module, "calculate_dimensions", lambda target, ratio: published(target * area / 1024**2, ratio))
 
 
-@contextmanager
-def answers(transformer: nn.Module) -> Iterator[list[Tensor]]:
-    """What a transformer answers, call by call."""
-    seen: list[Tensor] = []
-
-    def keep(module: nn.Module, inputs: Any, output: Any) -> None:
-        seen.append((output if isinstance(output, Tensor) else output[0]).detach().float().clone())
-
-    handle = transformer.register_forward_hook(keep)
-    try:
-        yield seen
-    finally:
-        handle.remove()
-
-
 def assert_parity(
     case: str, pipe: Pipeline, theirs: Any, paint: Callable[[], Any], paint_theirs: Callable[[], Any]
 ) -> None:
-    """Both make pictures (as arrays in [0, 1]); every velocity on the way and the pictures are compared and noted."""
-    with answers(pipe.transformer) as own:
-        pictures = np.asarray(paint().images)
-    with answers(theirs.transformer) as expected:
-        expected_pictures = np.asarray(paint_theirs().images)
+    """As `oracle.assert_parity`; the branches of guidance are one call of ours and two of theirs."""
+    oracle.assert_parity(case, pipe, theirs, paint, paint_theirs, in_our_form)
+
+
+def in_our_form(expected: list[Tensor], own: list[Tensor]) -> list[Tensor]:
     branches = len(expected) // len(own)
-    assert len(own) * branches == len(expected) > 0
+    assert len(own) * branches == len(expected)
     steps = [torch.cat(expected[i : i + branches]) for i in range(0, len(expected), branches)]
-    theirs_in_our_form = [unpacked(noise_minus_clean, v) for noise_minus_clean, v in zip(steps, own, strict=True)]
-    assert all(0.2 < v.std() < 5.0 for v in theirs_in_our_form)
-    velocity = max((a - b).abs().max().item() for a, b in zip(own, theirs_in_our_form, strict=True))
-    assert pictures.shape == expected_pictures.shape
-    assert expected_pictures.std() > 0.03
-    picture = 255 * float(np.abs(pictures - expected_pictures).max())
-    assert velocity <= parity.VELOCITY
-    assert picture <= parity.PICTURE
-    parity.record(case, velocity, picture)
+    return [unpacked(noise_minus_clean, v) for noise_minus_clean, v in zip(steps, own, strict=True)]
 
 
 def unpacked(tokens: Tensor, like: Tensor) -> Tensor:

@@ -103,7 +103,7 @@ class Pipeline:
 
         Without a device, the best there is; without a dtype, the fastest that is safe on it. With `compile`, the
         network is compiled (torch.compile) for each size and batch at its first use: half a minute once, for
-        evaluations that are faster by a quarter to a third on a CPU (docs/benchmarks.md). The other arguments are
+        evaluations that are faster by a fifth to two fifths on a CPU (docs/benchmarks.md). The other arguments are
         those of `models.sources.find_sources`.
 
         Raises:
