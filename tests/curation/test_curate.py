@@ -143,6 +143,27 @@ def test_a_full_disk_is_one_clear_line(source: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("seconds", [1.5, 2.0, 2.5, 3.0, 3.5, 4.0, 5.0])
+def test_ctrl_c_ends_it_at_any_moment(source: Path, tmp_path: Path, seconds: float) -> None:
+    """It goes to the workers too, as from a terminal."""
+    command = [sys.executable, "-m", "mezzotint", "curate", "run", "--input", str(source), "--out", str(tmp_path)]
+    process = subprocess.Popen(
+        command, start_new_session=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGINT)
+    try:
+        _, said = process.communicate(timeout=30)
+    except subprocess.TimeoutExpired:
+        os.killpg(process.pid, signal.SIGKILL)
+        raise
+    assert process.returncode == 0 or "interrupted" in said or "KeyboardInterrupt" in said
+    assert process.returncode in (0, 130, -signal.SIGINT)
+
+
+@pytest.mark.slow
 def test_killed_at_random_moments_it_ends_with_the_same_files(source: Path, out: Path, tmp_path: Path) -> None:
     command = [
         sys.executable,

@@ -1,6 +1,7 @@
 """`mezzotint curate`: from raw pictures to a clean set, with a report of what was dropped and why."""
 
 import os
+import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
@@ -9,6 +10,7 @@ import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
+from mezzotint.cli.main import INTERRUPTED
 from mezzotint.curation.curate import DEFAULT_RULES, curate
 from mezzotint.curation.profiling.stage import MEASURES
 from mezzotint.curation.report.funnel import Funnel
@@ -56,7 +58,13 @@ def run(options: Options) -> None:
     rules = replace(DEFAULT_RULES, limits=with_changes(options.limits))
     source = options.source or last_part(options.input)
     origin = Origin(source=source, licence=options.licence, credit=options.credit)
-    funnel = curate(options.input, options.out, origin=origin, rules=rules, workers=options.workers, progress=progress)
+    try:
+        funnel = curate(
+            options.input, options.out, origin=origin, rules=rules, workers=options.workers, progress=progress
+        )
+    except KeyboardInterrupt:
+        print("interrupted: the same command goes on from here", file=sys.stderr, flush=True)
+        os._exit(INTERRUPTED)  # Daft's threads can make an ordinary exit abort; whatever is written is whole
     _print_funnel(funnel)
     print(options.out / "report.html")
 

@@ -2,7 +2,10 @@
 
 import os
 import pickle
+import signal
+import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from mezzotint.curation.stage import Resources
@@ -51,14 +54,31 @@ def distribute(
     task = daft.cls(_Task, gpus=gpus, use_process=True, max_concurrency=workers)(function)
     frame = daft.from_pydict({"item": pickled}).into_batches(1).select(task(daft.col("item")).alias("result"))
     failure = None
-    for row in frame.iter_rows(results_buffer_size=workers):
-        result = pickle.loads(row["result"])
-        if isinstance(result, MezzotintError):
-            failure = failure or result
-        else:
-            yield result
+    with _workers_deaf_to_interrupts():
+        for row in frame.iter_rows(results_buffer_size=workers):
+            result = pickle.loads(row["result"])
+            if isinstance(result, MezzotintError):
+                failure = failure or result
+            else:
+                yield result
     if failure is not None:
         raise failure
+
+
+@contextmanager
+def _workers_deaf_to_interrupts() -> Iterator[None]:
+    """Threads and processes that start in the block do not get SIGINT; one thread from before does, for all of us.
+
+    Daft waits for ever for a worker that a Ctrl-C ended while it started.
+    """
+    done = threading.Event()
+    threading.Thread(target=done.wait, daemon=True).start()
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        done.set()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _gpus_here() -> int:
