@@ -3,7 +3,7 @@
 A network's `state_dict.py` says which (its `Fusion`); everything else about reading and writing them is here.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -64,10 +64,13 @@ class Fusion:
         """Name and shape of every published tensor."""
         return {part.name: part.shape for parts in self.parts.values() for part in parts}
 
-    def stream_published(self, state: Mapping[str, Tensor]) -> Iterator[tuple[str, Tensor]]:
+    def stream_published(
+        self, state: Mapping[str, Tensor], without: Collection[str] = ()
+    ) -> Iterator[tuple[str, Tensor]]:
         """Published weights under our names, fused, one after another, each tensor of `state` asked for once.
 
-        A map that reads files stays lazy. Tensors that stay as they are share memory with `state`.
+        A map that reads files stays lazy; of those of our names that are in `without` nothing is read. Tensors that
+        stay as they are share memory with `state`.
 
         Raises:
             FileFormatError: A tensor is missing or unknown; a wrong shape when its turn comes.
@@ -76,6 +79,8 @@ class Fusion:
         _refuse("missing", [name for name in expected if name not in state])
         _refuse("unknown", [name for name in state if name not in expected])
         for name, parts in self.parts.items():
+            if name in without:
+                continue
             if len(parts) == 1:
                 yield name, parts[0].to_ours(_shaped(state, parts[0]), self.head_dim)
                 continue

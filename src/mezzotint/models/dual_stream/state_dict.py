@@ -5,7 +5,7 @@ query and key head stand in another order (`models/rotary.py`). The modulations 
 together they are a third of the released weights, too much for one tensor.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import NamedTuple
 
 from torch import Tensor
@@ -47,13 +47,17 @@ def from_published(state: Mapping[str, Tensor], config: DualStreamConfig) -> dic
     return dict(stream_published(state, config))
 
 
-def stream_published(state: Mapping[str, Tensor], config: DualStreamConfig) -> Iterator[tuple[str, Tensor]]:
+def stream_published(
+    state: Mapping[str, Tensor], config: DualStreamConfig, without: Collection[str] = ()
+) -> Iterator[tuple[str, Tensor]]:
     """The same one after another, each tensor of `state` asked for once: a map that reads files stays lazy.
+
+    Ours that are named in `without` are left out.
 
     Raises:
         FileFormatError: As `from_published`; a wrong shape when its turn comes.
     """
-    return _fusion(config).stream_published(state)
+    return _fusion(config).stream_published(state, without)
 
 
 def to_published(state: Mapping[str, Tensor], config: DualStreamConfig) -> dict[str, Tensor]:

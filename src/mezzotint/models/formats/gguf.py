@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -85,7 +86,8 @@ def open_gguf(path: Path) -> WeightsFile:
     for name, entry in entries.items():
         shape = _original_shape(path, name, entry, metadata)
         read = _reader(path, name, buffer, entry, start + entry.offset, shape)
-        tensors[name] = StoredTensor(entry.encoding.name, shape, entry.nbytes, read)
+        packed = _packed(buffer, entry, start + entry.offset) if shape == entry.shape else None
+        tensors[name] = StoredTensor(entry.encoding.name, shape, entry.nbytes, read, packed)
     return WeightsFile(path, "gguf", tensors, {key: str(value) for key, value in metadata.items()})
 
 
@@ -220,3 +222,10 @@ def _reader(path: Path, name: str, buffer: Buffer, entry: _Entry, start: int, sh
         return blocks.decode(data, entry.encoding.name, dtype).reshape(shape)
 
     return read
+
+
+def _packed(buffer: Buffer, entry: _Entry, start: int) -> Callable[[], Tensor] | None:
+    """How to read a matrix's blocks as they are: a row is some whole ones."""
+    if entry.encoding.block == 1 or len(entry.shape) != 2 or not math.prod(entry.shape):
+        return None
+    return lambda: buffer.tensor(start, entry.nbytes).view(entry.shape[0], -1)

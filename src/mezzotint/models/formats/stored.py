@@ -28,12 +28,14 @@ class StoredTensor:
         shape: As the network sees it. nbytes: Its size in the file.
         read: Reads it: a floating one in the dtype that is given, without one in its own; a quantised one has none of
             its own and reads as fp32. The result may share memory with the file: it is not to be written to.
+        packed: Reads the blocks of a quantised one as they are, "rows bytes"; None where rows are no whole blocks.
     """
 
     dtype: str
     shape: tuple[int, ...]
     nbytes: int
     read: Read = field(repr=False, compare=False)
+    packed: Callable[[], Tensor] | None = field(default=None, repr=False, compare=False)
 
     @property
     def elements(self) -> int:
@@ -43,7 +45,9 @@ class StoredTensor:
         """Some of its rows."""
         shape = (stop - start, *self.shape[1:])
         nbytes = self.nbytes * (stop - start) // max(1, self.shape[0])
-        return StoredTensor(self.dtype, shape, nbytes, lambda dtype: self.read(dtype)[start:stop])
+        packed = self.packed
+        some = None if packed is None else lambda: packed()[start:stop]
+        return StoredTensor(self.dtype, shape, nbytes, lambda dtype: self.read(dtype)[start:stop], some)
 
     def reshaped(self, shape: tuple[int, ...]) -> StoredTensor:
         """The same numbers in another shape."""

@@ -5,7 +5,7 @@ for the modulations of all blocks. The channels of each query and key head stand
 Pad tokens have no leading axis of one. So each of our tensors is some published ones, one below the other.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 from torch import Tensor
 
@@ -28,13 +28,17 @@ def from_published(state: Mapping[str, Tensor], config: SingleStreamConfig) -> d
     return dict(stream_published(state, config))
 
 
-def stream_published(state: Mapping[str, Tensor], config: SingleStreamConfig) -> Iterator[tuple[str, Tensor]]:
+def stream_published(
+    state: Mapping[str, Tensor], config: SingleStreamConfig, without: Collection[str] = ()
+) -> Iterator[tuple[str, Tensor]]:
     """The same one after another, each tensor of `state` asked for once: a map that reads files stays lazy.
+
+    Ours that are named in `without` are left out.
 
     Raises:
         FileFormatError: As `from_published`; a wrong shape when its turn comes.
     """
-    return _fusion(config).stream_published(state)
+    return _fusion(config).stream_published(state, without)
 
 
 def to_published(state: Mapping[str, Tensor], config: SingleStreamConfig) -> dict[str, Tensor]:
