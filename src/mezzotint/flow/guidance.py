@@ -18,8 +18,8 @@ C = TypeVar("C")
 Denoiser = Callable[[Float[Tensor, "b *dims"], float], Float[Tensor, "b *dims"]]
 """(x_t, t) -> velocity, with one t in [0, 1] for the whole batch."""
 
-Network = Callable[[Float[Tensor, "b *dims"], Float[Tensor, "b"], C], Float[Tensor, "b *dims"]]
-"""(x_t, t of each row, condition of each row) -> velocity."""
+Network = Callable[[Float[Tensor, "b *dims"], Float[Tensor, "1"], C], Float[Tensor, "b *dims"]]
+"""(x_t, t of all rows, condition of each row) -> velocity."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,8 +64,7 @@ class ClassifierFree:
         def guided(x: Tensor, t: float) -> Tensor:
             if self.truncation is not None and t > self.truncation:
                 return plain(x, t)
-            times = x.new_full((2 * len(x),), t, dtype=torch.float32)
-            positive, negative = network(torch.cat([x, x]), times, both).float().chunk(2)
+            positive, negative = network(torch.cat([x, x]), time_for_all(x, t), both).float().chunk(2)
             v = positive + self.g * (positive - negative)
             return v if self.norm_limit is None else limit_norm(v, positive, self.norm_limit)
 
@@ -92,8 +91,7 @@ class TrueGuidance:
         both = condition.both
 
         def guided(x: Tensor, t: float) -> Tensor:
-            times = x.new_full((2 * len(x),), t, dtype=torch.float32)
-            positive, negative = network(torch.cat([x, x]), times, both).float().chunk(2)
+            positive, negative = network(torch.cat([x, x]), time_for_all(x, t), both).float().chunk(2)
             return match_norm(negative + self.w * (positive - negative), positive, self.patch)
 
         return guided
@@ -103,9 +101,14 @@ def unguided(network: Network[C], condition: Condition[C]) -> Denoiser:
     """The denoiser that follows the positive branch alone."""
 
     def denoise(x: Tensor, t: float) -> Tensor:
-        return network(x, x.new_full((len(x),), t, dtype=torch.float32), condition.positive)
+        return network(x, time_for_all(x, t), condition.positive)
 
     return denoise
+
+
+def time_for_all(x: Float[Tensor, "b *dims"], t: float) -> Float[Tensor, "1"]:
+    """One time for a whole batch, in fp32: a network then modulates all of its tokens alike."""
+    return x.new_full((1,), t, dtype=torch.float32)
 
 
 def match_norm(

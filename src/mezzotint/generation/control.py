@@ -30,7 +30,7 @@ class Controlled:
     scale: float
 
     def __call__(
-        self, x: Float[Tensor, "b c h w"], t: Float[Tensor, "b"], captions: Captions
+        self, x: Float[Tensor, "b c h w"], t: Float[Tensor, "#b"], captions: Captions
     ) -> Float[Tensor, "b c h w"]:
         context = self.context.expand(len(x), -1, -1, -1)
         return self.transformer(x, t, captions, self.control(self.transformer, x, t, captions, context, self.scale))

@@ -96,7 +96,7 @@ class QwenImageEdit(QwenImage):
         read = self._reading(request, EDITING, self.release.announced(len(pictures)), seen)
         references = self._references(pictures)
 
-        def network(x: Float[Tensor, "b c h w"], t: Float[Tensor, "b"], captions: Captions) -> Float[Tensor, "b c h w"]:
+        def network(x: Float[Tensor, "b c h w"], t: Float[Tensor, "1"], captions: Captions) -> Float[Tensor, "b c h w"]:
             return self.transformer(x, t, captions, [references] * len(x))
 
         return self._from_noise(request, network, read)

@@ -1,14 +1,28 @@
 """What every attention here is made of: the factor of RMSNorm, and the softmax within sequences of unequal lengths."""
 
-from typing import Any
+from typing import Any, Protocol
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
-SHORT = 512  # tokens; up to it, plain products beat PyTorch's fused attention on a CPU, in bf16 backward 3 to 5 times
+from mezzotint.models.attention_kernels import attend_equal
+
+Groups = tuple[tuple[int, int], ...] | Int[Tensor, "group 2"]
+"""(sequences, tokens in each) of packed sequences. As a tensor on the CPU, compiled code does not depend on them."""
+
+
+class Attend(Protocol):
+    """Softmax attention within each sequence of packed queries, keys and values."""
+
+    def __call__(
+        self,
+        q: Float[Tensor, "s n head e"],
+        k: Float[Tensor, "s n head e"],
+        v: Float[Tensor, "s n head e"],
+        groups: Groups,
+    ) -> Float[Tensor, "s n head e"]: ...
 
 
 def inverse_rms(x: Float[Tensor, "*n d"], eps: float) -> Float[Tensor, "*n 1"]:
@@ -40,9 +54,11 @@ def attend(
     q: Float[Tensor, "s n head e"],
     k: Float[Tensor, "s n head e"],
     v: Float[Tensor, "s n head e"],
-    groups: tuple[tuple[int, int], ...],
+    groups: Groups,
 ) -> Float[Tensor, "s n head e"]:
     """Softmax attention within each sequence: one call for each group of equally long ones."""
+    if isinstance(groups, Tensor):
+        return torch.ops.mezzotint.attend(q, k, v, groups)
     if len(groups) == 1:
         return attend_equal(q, k, v)
     sizes = [count * length for count, length in groups]
@@ -54,14 +70,15 @@ def attend(
     return torch.cat(mixed)[None]
 
 
-def attend_equal(
-    q: Float[Tensor, "s n head e"], k: Float[Tensor, "s n head e"], v: Float[Tensor, "s n head e"]
-) -> Float[Tensor, "s n head e"]:
-    """Softmax attention within each of some equally long sequences."""
-    q, k, v = q.transpose(1, 2), k.transpose(1, 2), v.transpose(1, 2)
-    if q.device.type == "cpu" and q.shape[2] <= SHORT:
-        scores = (q * q.shape[-1] ** -0.5) @ k.mT
-        mixed = torch.softmax(scores, dim=-1) @ v  # sums in fp32
-    else:
-        mixed = F.scaled_dot_product_attention(q, k, v)
-    return mixed.transpose(1, 2)
+@torch.library.custom_op(
+    "mezzotint::attend", mutates_args=(), schema="(Tensor q, Tensor k, Tensor v, Tensor groups) -> Tensor"
+)
+def _attend_opaquely(q: Tensor, k: Tensor, v: Tensor, groups: Tensor) -> Tensor:
+    """`attend` as one operation that a compiler does not look into: how many groups there are, how long they are and
+    which kernel runs is decided when it runs. Without gradients."""
+    return attend(q, k, v, tuple((count, length) for count, length in groups.tolist())).contiguous()
+
+
+@_attend_opaquely.register_fake
+def _like_queries(q: Tensor, k: Tensor, v: Tensor, groups: Tensor) -> Tensor:
+    return torch.empty_like(q, memory_format=torch.contiguous_format)

@@ -13,7 +13,7 @@ time is t = 1 − σ (0 noise, 1 clean) and the velocity is clean − noise: σ 
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -22,10 +22,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mezzotint.errors import InputError
-from mezzotint.models.attention import attend_equal, inverse_rms
+from mezzotint.models.attention import inverse_rms
 from mezzotint.models.captions import Captions
+from mezzotint.models.dual_stream.attention import AttendJointly, Projected, attend_jointly
 from mezzotint.models.dual_stream.config import DualStreamConfig
-from mezzotint.models.dual_stream.geometry import BatchGeometry, Group, StreamLayout, batch_geometry
+from mezzotint.models.dual_stream.geometry import BatchGeometry, StreamLayout, batch_geometry
 from mezzotint.models.packing import patch_sizes, spread
 from mezzotint.models.rotary import Rotary, rotate
 from mezzotint.models.time_embedding import TimeEmbedding, wave_frequencies
@@ -44,11 +45,18 @@ class Affine(NamedTuple):
     gate: Float[Tensor, "#s #n d"]
 
 
-class Projected(NamedTuple):
-    """What a stream brings to attention: queries and keys, normalised and turned, and values."""
+class Stack(Protocol):
+    """How both streams go through a stack of blocks: plainly (`run_blocks`), or compiled, cached, divided, …"""
 
-    qk: Float[Tensor, "s n 2 head e"]
-    v: Float[Tensor, "s n head e"]
+    def __call__(
+        self,
+        blocks: nn.ModuleList,
+        text: Float[Tensor, "s t d"],
+        picture: Float[Tensor, "s p d"],
+        text_time: Float[Tensor, "_ d"],
+        picture_time: Float[Tensor, "_ d"],
+        geometry: BatchGeometry,
+    ) -> tuple[Float[Tensor, "s t d"], Float[Tensor, "s p d"]]: ...
 
 
 class FeedForward(nn.Module):
@@ -102,10 +110,14 @@ class Stream(nn.Module):
 
 
 class Block(nn.Module):
-    """Both streams through joint attention and a feed-forward layer of their own."""
+    """Both streams through joint attention and a feed-forward layer of their own.
+
+    `attend` mixes the values; it is replaced from outside where tokens lie on several devices.
+    """
 
     def __init__(self, config: DualStreamConfig) -> None:
         super().__init__()
+        self.attend: AttendJointly = attend_jointly
         self.text = Stream(config)
         self.picture = Stream(config)
 
@@ -119,7 +131,7 @@ class Block(nn.Module):
     ) -> tuple[Float[Tensor, "s t d"], Float[Tensor, "s p d"]]:
         text_affine = self.text.modulate(text_time, geometry.text.rows)
         picture_affine = self.picture.modulate(picture_time, geometry.picture.rows)
-        text_mixed, picture_mixed = attend_jointly(
+        text_mixed, picture_mixed = self.attend(
             self.text.project(text, text_affine[0], geometry.text.rotary),
             self.picture.project(picture, picture_affine[0], geometry.picture.rotary),
             geometry.groups,
@@ -133,12 +145,14 @@ class Block(nn.Module):
 class DualStreamTransformer(nn.Module):
     """The network: velocity = clean − noise of latents at time t (0 noise, 1 clean), under captions and references.
 
-    `layers` holds equal blocks: wrap or compile them from outside.
+    `layers` holds equal blocks: wrap or compile them from outside. `stack` runs them at every step and can be replaced
+    by another `Stack`.
     """
 
     def __init__(self, config: DualStreamConfig) -> None:
         super().__init__()
         self.config = config
+        self.stack: Stack = run_blocks
         dim = config.dim
         self.patch_embedding = nn.Linear(config.patch_dim, dim)
         self.caption_norm = nn.RMSNorm(config.text_dim, eps=NORM_EPS)
@@ -199,7 +213,7 @@ class DualStreamTransformer(nn.Module):
         captions: Float[Tensor, "t d"],
         geometry: BatchGeometry,
     ) -> Float[Tensor, "p patch"]:
-        """The network on the patches of all pictures, then of all references: all of it that is worth compiling."""
+        """The network on the patches of all pictures, then of all references."""
         time = self.embed_time(t)
         picture_time = time
         if geometry.clean_row is not None:
@@ -208,8 +222,7 @@ class DualStreamTransformer(nn.Module):
         text = arrange(captions, geometry.text)
         picture = self.patch_embedding(arrange(patches.to(text.dtype), geometry.picture))
         geometry = in_dtype(geometry, text.dtype)
-        for block in self.layers:
-            text, picture = block(text, picture, time, picture_time, geometry)
+        _, picture = self.stack(self.layers, text, picture, time, picture_time, geometry)
         x = picture.flatten(0, 1)
         x = x if geometry.patches is None else x.index_select(0, geometry.patches)
         return self._finish(x, time, geometry.patch_rows)
@@ -230,38 +243,25 @@ class DualStreamTransformer(nn.Module):
         return -self.final_layer(x).flatten(0, 1)  # the published network answers noise − clean
 
 
+def run_blocks(
+    blocks: nn.ModuleList,
+    text: Float[Tensor, "s t d"],
+    picture: Float[Tensor, "s p d"],
+    text_time: Float[Tensor, "_ d"],
+    picture_time: Float[Tensor, "_ d"],
+    geometry: BatchGeometry,
+) -> tuple[Float[Tensor, "s t d"], Float[Tensor, "s p d"]]:
+    """Both streams through a stack of blocks."""
+    for block in blocks:
+        text, picture = block(text, picture, text_time, picture_time, geometry)
+    return text, picture
+
+
 def modulated(
     x: Float[Tensor, "s n d"], shift: Float[Tensor, "#s #n d"], scale: Float[Tensor, "#s #n d"]
 ) -> Float[Tensor, "s n d"]:
     """LayerNorm without weights of its own, scaled by 1 + scale and shifted (adaLN, Peebles & Xie 2023)."""
     return torch.addcmul(shift, F.layer_norm(x, x.shape[-1:], eps=NORM_EPS), 1.0 + scale)
-
-
-def attend_jointly(
-    text: Projected, picture: Projected, groups: tuple[Group, ...]
-) -> tuple[Float[Tensor, "s t d"], Float[Tensor, "s p d"]]:
-    """Softmax attention over [caption, picture] of each sequence, once for each group of alike ones."""
-    text_parts = zip(*(of_groups(x, [(group.sequences, group.text) for group in groups]) for x in text), strict=True)
-    picture_parts = zip(
-        *(of_groups(x, [(group.sequences, group.picture) for group in groups]) for x in picture), strict=True
-    )
-    text_mixed, picture_mixed = [], []
-    for group, words, patches in zip(groups, text_parts, picture_parts, strict=True):
-        qk, v = (torch.cat(both, dim=1) for both in zip(words, patches, strict=True))
-        q, k = qk.unbind(2)
-        mixed = rearrange(attend_equal(q, k, v), "s n head e -> s n (head e)")
-        text_mixed.append(mixed[:, : group.text].contiguous())  # else the next layer adds its bias apart
-        picture_mixed.append(mixed[:, group.text :].contiguous())
-    if len(groups) == 1:
-        return text_mixed[0], picture_mixed[0]
-    text_out, picture_out = (torch.cat([x.flatten(0, 1) for x in parts]) for parts in (text_mixed, picture_mixed))
-    return text_out[None], picture_out[None]
-
-
-def of_groups(x: Float[Tensor, "s n *k"], sizes: list[tuple[int, int]]) -> list[Float[Tensor, "_ _ *k"]]:
-    """The sequences of each group, (how many, tokens in each), out of a stream."""
-    parts = x.flatten(0, 1).split([count * length for count, length in sizes])
-    return [part.unflatten(0, size) for part, size in zip(parts, sizes, strict=True)]
 
 
 def arrange(x: Float[Tensor, "n d"], layout: StreamLayout) -> Float[Tensor, "s m d"]:

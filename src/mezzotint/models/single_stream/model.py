@@ -10,7 +10,7 @@ only. What depends on the caption alone (`refine_captions`) runs once for all st
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Protocol
 
 import torch
 import torch.nn.functional as F
@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from mezzotint.errors import InputError
-from mezzotint.models.attention import attend, inverse_rms
+from mezzotint.models.attention import Attend, Groups, attend, inverse_rms
 from mezzotint.models.captions import Captions
 from mezzotint.models.packing import patch_sizes, spread
 from mezzotint.models.rotary import Rotary, rotate
@@ -45,25 +45,40 @@ Hints = Mapping[int, Float[Tensor, "s n d"]]
 NO_HINTS: Hints = {}
 
 
+class Stack(Protocol):
+    """How packed tokens go through a stack of blocks: plainly (`run_blocks`), or compiled, cached, divided, …"""
+
+    def __call__(
+        self,
+        blocks: nn.ModuleList,
+        x: Float[Tensor, "*tokens d"],
+        gains: Float[Tensor, "layer m 4 d"],
+        layout: Layout,
+        hints: Hints = NO_HINTS,
+    ) -> Float[Tensor, "s n d"]: ...
+
+
 class Attention(nn.Module):
-    """Self-attention within each sequence; queries and keys are normalised per head, then turned by their position."""
+    """Self-attention within each sequence; queries and keys are normalised per head, then turned by their position.
+
+    `attend` mixes the values; it is replaced from outside where tokens lie on several devices.
+    """
 
     def __init__(self, config: SingleStreamConfig) -> None:
         super().__init__()
+        self.attend: Attend = attend
         self.n_heads = config.n_heads
         self.qkv = nn.Linear(config.dim, 3 * config.dim, bias=False)
         self.out = nn.Linear(config.dim, config.dim, bias=False)
         self.norm_q = nn.Parameter(torch.ones(config.head_dim))
         self.norm_k = nn.Parameter(torch.ones(config.head_dim))
 
-    def forward(
-        self, x: Float[Tensor, "s n d"], rotary: Rotary, groups: tuple[tuple[int, int], ...]
-    ) -> Float[Tensor, "s n d"]:
+    def forward(self, x: Float[Tensor, "s n d"], rotary: Rotary, groups: Groups) -> Float[Tensor, "s n d"]:
         qkv = rearrange(self.qkv(x), "s n (kind head e) -> s n kind head e", kind=3, head=self.n_heads)
         qk, v = qkv[:, :, :2], qkv[:, :, 2]
         norm = torch.stack([self.norm_q, self.norm_k])[:, None]
         q, k = rotate(qk * inverse_rms(qk, QK_NORM_EPS) * norm, rotary).unbind(2)
-        return self.out(rearrange(attend(q, k, v, groups), "s n head e -> s n (head e)"))
+        return self.out(rearrange(self.attend(q, k, v, groups), "s n head e -> s n (head e)"))
 
 
 class FeedForward(nn.Module):
@@ -111,7 +126,7 @@ class Block(nn.Module):
         x: Float[Tensor, "s n d"],
         gains: Float[Tensor, "#s #n 4 d"],
         rotary: Rotary,
-        groups: tuple[tuple[int, int], ...],
+        groups: Groups,
     ) -> Float[Tensor, "s n d"]:
         attention_in, attention_out, feed_forward_in, feed_forward_out = gains.unbind(2)
         y = self.attention(x * inverse_rms(x, self.eps) * attention_in, rotary, groups)
@@ -123,12 +138,14 @@ class Block(nn.Module):
 class SingleStreamTransformer(nn.Module):
     """The network: velocity = clean − noise of latents at time t (0 noise, 1 clean), under captions.
 
-    `noise_refiner`, `context_refiner` and `layers` hold equal blocks: wrap or compile them from outside.
+    `noise_refiner`, `context_refiner` and `layers` hold equal blocks: wrap or compile them from outside. `stack` runs
+    the first and the last of them at every step and can be replaced by another `Stack`.
     """
 
     def __init__(self, config: SingleStreamConfig) -> None:
         super().__init__()
         self.config = config
+        self.stack: Stack = run_blocks
         dim = config.dim
         self.patch_embedding = nn.Linear(config.patch_dim, dim)
         self.picture_pad = nn.Parameter(torch.zeros(dim))
@@ -196,11 +213,11 @@ class SingleStreamTransformer(nn.Module):
         geometry: BatchGeometry,
         hints: Hints = NO_HINTS,
     ) -> Float[Tensor, "p patch"]:
-        """The network on packed patches of all pictures: all of it that is worth compiling."""
+        """The network on packed patches of all pictures."""
         time = self.embed_time(t)
         refiner_gains, layer_gains = self.gains(time)
-        x = run_blocks(self.noise_refiner, self.embed(patches, geometry), refiner_gains, geometry.picture)
-        x = run_blocks(self.layers, join(x, captions, geometry), layer_gains, geometry.joint, hints)
+        x = self.stack(self.noise_refiner, self.embed(patches, geometry), refiner_gains, geometry.picture)
+        x = self.stack(self.layers, join(x, captions, geometry), layer_gains, geometry.joint, hints)
         x = x.flatten(0, 1).index_select(0, geometry.patches)
         return self._finish(x, time, geometry.patch_rows)
 
