@@ -152,6 +152,9 @@ def test_what_a_user_can_get_wrong_is_one_line_and_exit_code_2(
     assert "float16 cannot be trained in" in error(command(corpus, run, "--dtype", "float16"))
     assert "holds no checkpoint to export" in error(command(corpus, run, "--steps", "0", "--export", str(tmp_path)))
     assert "cannot make the folder" in error(command(corpus, run, "--export", "/dev/null/model"))
+    assert "--mix scenes is no folder with a share" in error(command(corpus, run, "--mix", "scenes"))
+    assert "between 0 and 1" in error(command(corpus, run, "--mix", "scenes=1.5"))
+    assert "learns from one folder" in error(command(corpus, run, "--mix", f"{corpus}=0.5"))
     assert main(command(corpus, run)) == 0
     assert "choose another --run" in error(command(corpus, run, "--seed", "1"))
 
@@ -159,6 +162,8 @@ def test_what_a_user_can_get_wrong_is_one_line_and_exit_code_2(
 def test_the_resume_command_is_quoted_and_leaves_out_defaults():
     options = Options(recipe="mini-vae", data=Path("my data"), run=Path("r"), compile=True, minutes=1.5)
     assert resume_command(options) == "mezzotint train mini-vae --data 'my data' --run r --minutes 1.5 --compile"
+    mixed = Options(recipe="mini-base", data=Path("d"), run=Path("r"), mix=("a b=0.2", "c=0.1"))
+    assert resume_command(mixed) == "mezzotint train mini-base --data d --mix 'a b=0.2' c=0.1 --run r"
 
 
 def test_the_help_names_every_recipe(capsys: pytest.CaptureFixture[str]) -> None:

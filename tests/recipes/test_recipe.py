@@ -50,4 +50,4 @@ def test_every_recipe_names_the_missing_data(name: str, tmp_path: Path):
 
 def test_check_data_says_what_makes_one(tmp_path: Path):
     with pytest.raises(MissingFileError, match="mezzotint encode makes one"):
-        check_data(tmp_path / "nowhere", "mezzotint encode")
+        check_data(options(tmp_path / "nowhere", tmp_path), "mezzotint encode")

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from tests.recipes.tiny_runs import options, train
 
 from mezzotint.data.buckets import Bucket
-from mezzotint.errors import InputError
+from mezzotint.errors import InputError, MissingFileError
 from mezzotint.generation.encode import EncodeOptions, encode_corpus, load_encoders
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.models.bundle import read_weights
@@ -128,6 +129,22 @@ def test_six_steps_are_three_and_three(encoded: Path, towers: Path, tmp_path: Pa
     whole, halves = states
     assert whole.keys() == halves.keys()
     assert all(torch.equal(tensor, halves[name]) for name, tensor in whole.items())
+
+
+def test_other_folders_are_mixed_in(encoded: Path, towers: Path, tmp_path: Path):
+    other = tmp_path / "other"
+    shutil.copytree(encoded, other)
+    chosen = options(encoded, tmp_path / "run", model=str(towers))
+    alone = tiny_base().prepare(chosen)
+    mixed = tiny_base().prepare(replace(chosen, mix={other: 0.5}))
+    batches = [mixed.batches.at(step).ids for step in range(8)]
+    own = [alone.batches.at(step).ids for step in range(8)]
+    assert batches != own
+    assert all(any(batch == expected for expected in own) for batch in batches)  # both folders hold the same
+    with pytest.raises(InputError, match="sum to 1"):
+        tiny_base().prepare(replace(chosen, mix={other: 0.5, encoded: 0.5}))
+    with pytest.raises(MissingFileError, match="nowhere does not exist"):
+        tiny_base().prepare(replace(chosen, mix={tmp_path / "nowhere": 0.5}))
 
 
 def test_recomputing_activations_trains_the_same(encoded: Path, towers: Path, tmp_path: Path):

@@ -12,6 +12,7 @@ from mezzotint.training.trainer import fit
 def options(data: Path, run: Path, **changes: object) -> RunOptions:
     given: dict[str, object] = {
         "data": data,
+        "mix": {},
         "run": run,
         "model": None,
         "start": None,

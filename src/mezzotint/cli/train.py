@@ -27,13 +27,15 @@ class Options:
     """Which recipe, on what, and what it is to change."""
 
     recipe: Annotated[str, tyro.conf.Positional, tyro.conf.arg(metavar="RECIPE")]
-    """mini-vae, mini-text, mini-base, mini-joint, mini-judge, or tiny-… of each for a try in seconds."""
+    """mini-vae, mini-text, mini-base, mini-joint, mini-judge, mini-clip, or tiny-… of each for a try in seconds."""
     data: Path
     """What to learn from: an encoded folder for mini-base and mini-joint, a corpus for the others."""
+    mix: tuple[str, ...] = ()
+    """More encoded folders, each with its share of the steps, such as encoded/scenes=0.2; --data has the rest."""
     run: Path
     """The run's folder: checkpoints, metrics.jsonl, sample sheets."""
     model: str | None = None
-    """A model to build on: mini-base takes its autoencoder and text tower from there."""
+    """A model to build on: mini-base takes its autoencoder and text tower, mini-clip begins with its text tower."""
     start: str | None = None
     """A model to go on from: mini-base starts with the weights of its transformer instead of random ones."""
     steps: int | None = None
@@ -99,7 +101,7 @@ def resume_command(options: Options) -> str:
             continue
         words.append(f"--{field.name}")
         if value is not True:
-            words.append(str(value))
+            words.extend(map(str, value if isinstance(value, tuple) else [value]))
     return shlex.join(words)
 
 
@@ -115,6 +117,7 @@ def _run_options(options: Options) -> "RunOptions":
         raise InputError("dtype float16 cannot be trained in: its gradients underflow; bfloat16 or float32 can")
     return RunOptions(
         data=options.data,
+        mix=dict(map(_share, options.mix)),
         run=options.run,
         model=options.model,
         start=options.start,
@@ -128,6 +131,18 @@ def _run_options(options: Options) -> "RunOptions":
         compile=options.compile,
         recompute=options.recompute,
     )
+
+
+def _share(text: str) -> tuple[Path, float]:
+    """A folder and its share of the steps, from "encoded/scenes=0.2"."""
+    folder, _, share = text.rpartition("=")
+    try:
+        number = float(share)
+    except ValueError:
+        number = 0.0
+    if not folder or not 0 < number < 1:
+        raise InputError(f"--mix {text} is no folder with a share between 0 and 1; write encoded/scenes=0.2")
+    return Path(folder), number
 
 
 def _identity(options: Options) -> dict[str, str | int]:

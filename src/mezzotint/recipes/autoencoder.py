@@ -56,7 +56,7 @@ class AutoencoderRecipe:
 
     def prepare(self, options: RunOptions) -> Run:
         plan = self.plan.under(options)
-        check_data(options.data, "mezzotint corpus build")
+        check_data(options, "mezzotint corpus build")
         batches = PictureBatches(options.data, batch_size=plan.batch, framing=self.framing, seed=options.seed)
         validation = self._validation(options, plan.batch)
         objective = self._objective(options)

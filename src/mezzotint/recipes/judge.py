@@ -28,7 +28,7 @@ class JudgeRecipe:
 
     def prepare(self, options: RunOptions) -> Run:
         plan = self.plan.under(options)
-        check_data(options.data, "mezzotint corpus build")
+        check_data(options, "mezzotint corpus build")
         judge = SceneJudge(self.judge)
         init_weights(judge, Seeds(options.seed).generator("weights"))
         state = plan.state(judge, options)

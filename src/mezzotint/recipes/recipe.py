@@ -1,6 +1,6 @@
 """What a recipe is: a complete configuration that, given data and a machine, becomes a run."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -25,12 +25,14 @@ class RunOptions:
     """What a recipe leaves to its user. None keeps the recipe's own value.
 
     Attributes:
-        data: The folder to learn from. run: The run's own folder. model: A model folder to build on.
+        data: The folder to learn from. mix: Other folders, each with its share of the steps; `data` has the rest.
+        run: The run's own folder. model: A model folder to build on.
         start: A model whose transformer's weights a transformer's recipe starts from.
         steps, minutes: How long. batch: Samples a step. lr: Peak learning rate.
     """
 
     data: Path
+    mix: Mapping[Path, float]
     run: Path
     model: str | None
     start: str | None
@@ -137,6 +139,10 @@ class Plan:
         )
 
 
-def check_data(folder: Path, made_by: str) -> None:
-    if not folder.is_dir():
-        raise MissingFileError(f"data folder {folder} does not exist; {made_by} makes one")
+def check_data(options: RunOptions, made_by: str, *, mixes: bool = False) -> None:
+    """That the folders to learn from are there, and no more of them than the recipe takes."""
+    if options.mix and not mixes:
+        raise InputError("this recipe learns from one folder; leave --mix out")
+    for folder in (options.data, *options.mix):
+        if not folder.is_dir():
+            raise MissingFileError(f"data folder {folder} does not exist; {made_by} makes one")

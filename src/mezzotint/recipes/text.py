@@ -46,7 +46,7 @@ class TextRecipe:
 
     def prepare(self, options: RunOptions) -> Run:
         plan = self.plan.under(options)
-        check_data(options.data, "mezzotint corpus build")
+        check_data(options, "mezzotint corpus build")
         tokenizer = self._tokenizer(options)
         batches = PictureBatches(options.data, batch_size=plan.batch, framing=self.framing, seed=options.seed)
         held_out = PictureBatches(

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from itertools import islice
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mezzotint.data.loader import CaptionWeights, LatentBatch, LatentBatches
+from mezzotint.data.mixture import Mixture
 from mezzotint.data.shards import LatentShards
 from mezzotint.errors import InputError
 from mezzotint.flow.guidance import ClassifierFree
@@ -62,16 +62,17 @@ class TransformerRecipe:
 
     def prepare(self, options: RunOptions) -> Run:
         plan = self.plan.under(options)
-        check_data(options.data, "mezzotint encode")
+        check_data(options, "mezzotint encode", mixes=True)
         model = find_model(options.model_name("with the autoencoder and the text tower that encoded the data"))
-        shards = LatentShards(options.data)
-        shards.require_models(model)
-        self._check_fit(shards)
-        batches, validation = self._batches(shards, plan, options.seed)
+        shards = [self._shards(folder, model) for folder in (options.data, *options.mix)]
+        shares = [1.0 - sum(options.mix.values()), *options.mix.values()]
+        batches = [self._batches(one, plan, options.seed) for one in shards]
+        # The same for every run, whatever is mixed in.
+        validation = list(islice(self._batches(shards[0], plan, 0, "val").epoch(), self.validation_batches))
         objective = (JointFlowMatching if self.joint else FlowMatching)(
             times=self.times,
             caption_dropout=self.caption_dropout,
-            empty_caption=shards.empty_caption,
+            empty_caption=shards[0].empty_caption,
             patch_size=self.transformer.patch_size,
         )
         state = plan.state(self._network(options, model), options)
@@ -80,7 +81,7 @@ class TransformerRecipe:
             config=plan.fit_config(options),
             state=state,
             objective=objective,
-            batches=batches,
+            batches=Mixture(batches, shares, options.seed) if options.mix else batches[0],
             probes=Probes(
                 validate=lambda state: objective.validate(state, validation, seeds),
                 sample=self._sampler(model, options),
@@ -89,7 +90,9 @@ class TransformerRecipe:
             export=lambda folder: self._export(state, model, folder),
         )
 
-    def _check_fit(self, shards: LatentShards) -> None:
+    def _shards(self, folder: Path, model: Path) -> LatentShards:
+        shards = LatentShards(folder)
+        shards.require_models(model)
         wanted = (self.transformer.in_channels, self.transformer.cap_feat_dim)
         found = (shards.manifest.encoding.channels, shards.manifest.encoding.caption_dim)
         if found != wanted:
@@ -97,19 +100,18 @@ class TransformerRecipe:
                 f"{shards.folder} holds latents of {found[0]} channels and captions {found[1]} wide, "
                 f"this recipe needs {wanted[0]} and {wanted[1]}"
             )
+        return shards
 
-    def _batches(self, shards: LatentShards, plan: Plan, seed: int) -> tuple[LatentBatches, list[LatentBatch]]:
-        """Training batches, and validation batches that are the same for every run."""
-        budget, patch_size = plan.batch * self.tokens_per_sample, self.transformer.patch_size
-        of = partial(
-            LatentBatches,
+    def _batches(self, shards: LatentShards, plan: Plan, seed: int, split: str = "train") -> LatentBatches:
+        return LatentBatches(
             shards,
-            token_budget=budget,
-            patch_size=patch_size,
+            token_budget=plan.batch * self.tokens_per_sample,
+            seed=seed,
+            patch_size=self.transformer.patch_size,
+            split=split,
             weights=self.captions,
             texts=self.joint,
         )
-        return of(seed=seed), list(islice(of(seed=0, split="val").epoch(), self.validation_batches))
 
     def _network(self, options: RunOptions, model: Path) -> SingleStreamTransformer:
         network = SingleStreamTransformer(self.transformer)
