@@ -28,8 +28,8 @@ class Mixture(Generic[B_co]):
         if min(shares) <= 0 or abs(sum(shares) - 1) > 1e-6:
             raise InputError(f"shares of a mixture are above 0 and sum to 1, these are {list(shares)}")
         self._sources, self._shares, self._seeds = sources, np.array(shares) / sum(shares), Seeds(seed)
-        self._drawn: list[Int[ndarray, "block"]] = []
-        self._before: list[Int[ndarray, "sources"]] = [np.zeros(len(sources), np.int64)]
+        self._drawn: list[Int[ndarray, block]] = []
+        self._before: list[Int[ndarray, sources]] = [np.zeros(len(sources), np.int64)]
 
     def at(self, step: int) -> B_co:
         block, offset = divmod(step, _BLOCK)
