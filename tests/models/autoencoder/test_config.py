@@ -30,6 +30,8 @@ def test_a_missing_shift_is_zero() -> None:
         ({"use_quant_conv": True}, "use_quant_conv"),
         ({"_class_name": "AutoencoderDC"}, "AutoencoderDC"),
         ({"scaling_factor": "wide"}, "wrong form"),
+        ({"scaling_factor": 0.0}, "scaling_factor is 0.0"),
+        ({"shift_factor": float("inf")}, "shift_factor inf"),
         ({"block_out_channels": None}, "wrong form"),
     ],
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from typing import Any
 
 from mezzotint.errors import FileFormatError
@@ -57,7 +58,7 @@ class AutoencoderConfig:
             if values.get(name, expected) != expected:
                 raise FileFormatError(f"autoencoder config: {name} is {values[name]!r}, supported is {expected!r}")
         with reading("autoencoder config"):
-            return cls(
+            config = cls(
                 block_out_channels=tuple(int(width) for width in values["block_out_channels"]),
                 layers_per_block=int(values["layers_per_block"]),
                 latent_channels=int(values["latent_channels"]),
@@ -67,6 +68,12 @@ class AutoencoderConfig:
                 scaling_factor=float(values["scaling_factor"]),
                 shift_factor=float(values["shift_factor"] or 0.0),
             )
+        if not (isfinite(config.shift_factor) and isfinite(config.scaling_factor) and config.scaling_factor > 0):
+            raise FileFormatError(
+                f"autoencoder config: scaling_factor is {config.scaling_factor} and shift_factor "
+                f"{config.shift_factor}; both are finite, the first above 0"
+            )
+        return config
 
     def to_json(self) -> dict[str, Any]:
         """The same in diffusers' form."""
