@@ -114,7 +114,7 @@ def test_a_signal_ends_in_a_checkpoint_and_the_resume_command(corpus: Path, tmp_
     wait_until(lambda: steps_logged(run) >= 1, process)
     os.kill(process.pid or 0, number)
     process.join(timeout=60)
-    assert process.exitcode == 0
+    assert process.exitcode == 130
     step = json.loads((checkpoints.steps(run / "checkpoints")[-1] / "state.json").read_text())["step"]
     last = errors.read_text().splitlines()[-1]
     assert last == f"stopped at step {step}; resume with: mezzotint {' '.join(arguments)}"

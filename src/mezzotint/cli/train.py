@@ -1,4 +1,4 @@
-"""Train a network by a recipe. The same command again resumes from the last checkpoint in --run.
+"""Train a network by a recipe. The same command again resumes from the last checkpoint in --run. Ctrl-C leaves one.
 
 To export a run that is not finished, add `--steps 0 --export FOLDER` to its command: it takes the last checkpoint and
 trains nothing.
@@ -83,8 +83,7 @@ def run(options: Options) -> None:
         raise InputError(f"{options.run} holds no checkpoint to export; train it first")
     outcome = fit(prepared.config, prepared.state, prepared.objective, prepared.batches, options.run, prepared.probes)
     if outcome.reason == "interrupted":
-        print(f"stopped at step {outcome.step}; resume with: {resume_command(options)}", file=sys.stderr)
-        return
+        raise KeyboardInterrupt(f"stopped at step {outcome.step}; resume with: {resume_command(options)}")
     if outcome.reason == "minutes":
         print(f"{options.minutes:g} minutes are over at step {outcome.step}; the same command goes on", file=sys.stderr)
     if options.export is not None:
