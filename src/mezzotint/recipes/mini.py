@@ -12,11 +12,13 @@ from mezzotint.models import autoencoder, single_stream, text
 from mezzotint.perception import dual_encoder
 from mezzotint.perception.scene_judge import SceneJudgeConfig
 from mezzotint.recipes.autoencoder import AutoencoderRecipe, PerceptualPlan
+from mezzotint.recipes.clip import ClipRecipe
 from mezzotint.recipes.judge import JudgeRecipe
 from mezzotint.recipes.recipe import Plan
 from mezzotint.recipes.text import TextRecipe
 from mezzotint.recipes.transformer import TransformerRecipe
 from mezzotint.synthesis.scenes.truth_maps import CHARACTERS, COLOURS, NOUNS
+from mezzotint.training.objectives.clip import PictureTextContrast
 from mezzotint.training.objectives.judge import SceneReadingLoss
 from mezzotint.training.objectives.text import CaptionContrast
 from mezzotint.training.optimizers import AdamW, Muon
@@ -174,5 +176,37 @@ def mini_judge() -> JudgeRecipe:
         ),
         objective=SceneReadingLoss(empty_weight=0.05),
         validation_batches=7,
+        dtype=torch.bfloat16,
+    )
+
+
+def mini_clip() -> ClipRecipe:
+    """5.6 M parameters, 3.4 M of them in the text tower."""
+    return ClipRecipe(
+        text_layers=3,
+        pictures=dual_encoder.CLIP,
+        plan=Plan(
+            steps=600,
+            batch=128,
+            optimizer=Muon(
+                rest=AdamW(lr=2e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.05, rates={"text.": 0.5}),
+                matrices=("text.model.layers", "pictures.stages"),
+                momentum=0.95,
+            ),
+            warmup=30,
+            cooldown=0.4,
+            clip=1.0,
+            average=0.99,
+            log_every=20,
+            validate_every=100,
+            sample_every=100,
+            checkpoint_every=100,
+            keep_checkpoints=2,
+        ),
+        objective=PictureTextContrast(across_weight=0.25, max_tokens=dual_encoder.CLIP_TOKENS, languages=("en", "zh")),
+        framing=Framing(size=64, scales=(0.7, 1.1), colours=0.0),
+        validation_framing=Framing(size=64, scales=(0.92, 0.92), colours=0.0),
+        validation_batches=1,
+        validation_pictures=227,
         dtype=torch.bfloat16,
     )

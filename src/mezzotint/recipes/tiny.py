@@ -5,8 +5,9 @@ from dataclasses import replace
 from mezzotint.data.picture_batches import Framing
 from mezzotint.generation.settings import Settings
 from mezzotint.recipes.autoencoder import AutoencoderRecipe
+from mezzotint.recipes.clip import ClipRecipe
 from mezzotint.recipes.judge import JudgeRecipe
-from mezzotint.recipes.mini import mini_base, mini_joint, mini_judge, mini_text, mini_vae
+from mezzotint.recipes.mini import mini_base, mini_clip, mini_joint, mini_judge, mini_text, mini_vae
 from mezzotint.recipes.recipe import Plan
 from mezzotint.recipes.text import TextRecipe
 from mezzotint.recipes.transformer import TransformerRecipe
@@ -86,4 +87,17 @@ def tiny_judge() -> JudgeRecipe:
         judge=replace(recipe.judge, picture_size=32, widths=(8, 16), blocks=(1, 1), norm_groups=4),
         plan=tiny_plan(recipe.plan),
         validation_batches=1,
+    )
+
+
+def tiny_clip() -> ClipRecipe:
+    recipe = mini_clip()
+    return replace(
+        recipe,
+        text_layers=2,
+        pictures=replace(recipe.pictures, picture_size=16, widths=(8, 8), norm_groups=2, embedding=16),
+        plan=tiny_plan(recipe.plan),
+        framing=replace(recipe.framing, size=16),
+        validation_framing=replace(recipe.validation_framing, size=16),
+        validation_pictures=2,
     )

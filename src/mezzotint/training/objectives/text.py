@@ -11,12 +11,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mezzotint.data.records import Caption
-from mezzotint.perception.dual_encoder import DualEncoder
+from mezzotint.perception.dual_encoder import GROUPS, DualEncoder
 from mezzotint.runtime.seeds import Seeds
 from mezzotint.training.objective import Metrics
 from mezzotint.training.state import TrainState
-
-GROUPS = 4  # of captions of similar length, so that little of a batch is padding
 
 
 @runtime_checkable
