@@ -1,6 +1,8 @@
 from dataclasses import dataclass
+from typing import Annotated
 
 import pytest
+import tyro
 
 from mezzotint.cli.parsing import first_paragraph, parse
 from mezzotint.errors import InputError
@@ -31,6 +33,23 @@ def test_help_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "usage: mezzotint try" in out
     assert "--no-json" not in out
+    assert "How many. (default: 8)" in out
+    assert "None" not in out
+    assert "False" not in out
+
+
+def test_help_of_subcommands_says_nothing_of_empty_defaults_either(capsys: pytest.CaptureFixture[str]) -> None:
+    @dataclass(frozen=True, kw_only=True)
+    class Other:
+        """Names."""
+
+        name: str | None = None
+        """Whose."""
+
+    both = Annotated[Options, tyro.conf.subcommand("sizes")] | Annotated[Other, tyro.conf.subcommand("names")]
+    assert parse(both, ["names", "--help"], "mezzotint try", "Try it.") is None
+    assert "None" not in capsys.readouterr().out
+    assert parse(both, ["names", "--name", "x"], "mezzotint try", "Try it.") == Other(name="x")
 
 
 def test_a_complaint_without_frames() -> None:

@@ -4,8 +4,9 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
+from dataclasses import fields
 from itertools import dropwhile, takewhile
-from typing import Any
+from typing import Annotated, Any, get_args, get_type_hints
 
 import tyro
 
@@ -22,6 +23,7 @@ def parse(options: Any, arguments: Sequence[str], program: str, description: str
     Raises:
         InputError: An option is unknown, missing or has the wrong form.
     """
+    _leave_out_empty_defaults(options)
     complaint = io.StringIO()
     try:
         with redirect_stderr(complaint):
@@ -30,13 +32,26 @@ def parse(options: Any, arguments: Sequence[str], program: str, description: str
                 prog=program,
                 args=list(arguments),
                 description=description,
-                config=(tyro.conf.FlagCreatePairsOff,),
+                config=(tyro.conf.FlagCreatePairsOff, tyro.conf.DisallowNone),
             )
     except SystemExit as stop:
         if not stop.code:
             return None
         said = NO_INSTANCE.sub(r"\1 cannot be read from \2", first_paragraph(complaint.getvalue()))
         raise InputError(f"{said} ({program} --help lists the options)") from None
+
+
+def _leave_out_empty_defaults(options: Any) -> None:
+    """Help says nothing of a default that is none, where tyro would say "(default: None)"."""
+    if not isinstance(options, type):  # a union of subcommands, each a class and words about it
+        for part in get_args(options):
+            _leave_out_empty_defaults(part)
+        return
+    hints = get_type_hints(options, include_extras=True)
+    for field in fields(options):
+        if field.default is None or field.default is False or field.default in ("", ()):
+            hints[field.name] = Annotated[hints[field.name], tyro.conf.arg(help_behavior_hint="")]
+    options.__annotations__ = hints
 
 
 def first_paragraph(box: str) -> str:
