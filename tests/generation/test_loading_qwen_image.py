@@ -25,8 +25,8 @@ from mezzotint.generation.settings import Settings
 from mezzotint.models.bundle import read_weights
 from mezzotint.models.components import CONFIG, open_component
 from mezzotint.models.conversion import convert
-from mezzotint.models.dialects import qwen2_5_vl
-from mezzotint.models.formats import Outgoing
+from mezzotint.models.dialects import qwen2_5_vl, qwen2_5_vl_vision
+from mezzotint.models.formats import Outgoing, StoredTensor
 from mezzotint.models.formats.gguf_writer import write_gguf
 from mezzotint.models.sources import find_sources
 from mezzotint.models.vision_language import PixelLimits
@@ -93,12 +93,15 @@ def test_quantised_weights_are_near(model: Path, tmp_path: Path) -> None:
         torch.testing.assert_close(near.state_dict()[name], tensor, atol=0, rtol=2**-8)
 
 
+def write_llama(file: Path, names: dict[str, StoredTensor], architecture: str, config: dict[str, Any]) -> None:
+    outgoing = {name: Outgoing("F32", x.shape, partial(x.read, None)) for name, x in names.items()}
+    write_gguf(file, outgoing, {"general.architecture": architecture, CONFIG: json.dumps(config)})
+
+
 def test_a_text_encoder_of_llama_cpp_serves_for_text(model: Path, tmp_path: Path) -> None:
     opened = open_component(model / "text_encoder", "text_encoder")
-    names = qwen2_5_vl.to_llama(opened.tensors)
-    outgoing = {name: Outgoing("F32", x.shape, partial(x.read, None)) for name, x in names.items()}
-    config = json.dumps(opened.config | {"vision_config": None})
-    write_gguf(tmp_path / "qwen.gguf", outgoing, {"general.architecture": "qwen2vl", CONFIG: config})
+    config = opened.config | {"vision_config": None}
+    write_llama(tmp_path / "qwen.gguf", qwen2_5_vl.to_llama(opened.tensors), "qwen2vl", config)
     own, theirs = (
         load_text_encoder(path, tokenizer=model / "tokenizer", vision=False)
         for path in (model / "text_encoder", tmp_path / "qwen.gguf")
@@ -106,6 +109,21 @@ def test_a_text_encoder_of_llama_cpp_serves_for_text(model: Path, tmp_path: Path
     assert equal(own, theirs)
     with pytest.raises(FileFormatError, match=r"qwen\.gguf has no vision tower, without which"):
         load_text_encoder(tmp_path / "qwen.gguf", tokenizer=model / "tokenizer", vision=True)
+
+
+def test_llama_cpps_vision_tower_beside_its_language_model_is_taken_along(model: Path, tmp_path: Path) -> None:
+    opened = open_component(model / "text_encoder", "text_encoder")
+    vision = {name: tensor for name, tensor in opened.tensors.items() if name.startswith("visual.")}
+    write_llama(tmp_path / "qwen.gguf", qwen2_5_vl.to_llama(opened.tensors), "qwen2vl", opened.config)
+    beside = tmp_path / "mmproj-qwen-f32.gguf"
+    write_llama(beside, qwen2_5_vl_vision.to_llama(vision), "clip", {})
+    own, theirs = (
+        load_text_encoder(path, tokenizer=model / "tokenizer", vision=True)
+        for path in (model / "text_encoder", tmp_path / "qwen.gguf")
+    )
+    assert equal(own, theirs)
+    with pytest.raises(FileFormatError, match=r"is a Qwen2\.5-VL vision tower; put it beside"):
+        find_sources(beside)
 
 
 @pytest.mark.parametrize("component", ["transformer", "vae", "text_encoder"])

@@ -11,10 +11,11 @@ from typing import Any
 
 from mezzotint.errors import FileFormatError, MissingFileError
 from mezzotint.models.bundle import open_files, read_json
-from mezzotint.models.dialects import guess, recognize, require
+from mezzotint.models.dialects import Recognized, guess, qwen2_5_vl, qwen2_5_vl_vision, recognize, require
 from mezzotint.models.formats import StoredTensor, open_weights
 from mezzotint.models.published_config import check_sizes
 
+JOINT = "visual.merger.mlp.2.weight"  # from the width of a vision tower to that of its language model
 CONFIG = "mezzotint.config"  # where a file of ours notes the config.json that its network had
 
 
@@ -58,10 +59,22 @@ def open_component(path: Path, component: str, variant: str | None = None) -> Co
     file = open_weights(path)
     found = require(file.tensors, component, path)
     with naming(path):
-        published = found.published
+        published = found.published | _vision_beside(path, found)
         config = _noted(file.metadata) or found.dialect.config(published)
         check_sizes(config, len(published))
         return Component(path, config, published)
+
+
+def _vision_beside(path: Path, text: Recognized) -> dict[str, StoredTensor]:
+    """The vision tower that belongs to a language model in llama.cpp's names: it lies in a file beside, its mmproj."""
+    if text.dialect is not qwen2_5_vl.LLAMA:
+        return {}
+    width = text.tensors["token_embd.weight"].shape[1:]
+    for beside in sorted(path.parent.glob("*mmproj*.gguf")):
+        for found in recognize(open_weights(beside).tensors):
+            if found.dialect is qwen2_5_vl_vision.LLAMA and found.published[JOINT].shape[:1] == width:
+                return found.published
+    return {}
 
 
 def _noted(metadata: Mapping[str, str]) -> dict[str, Any] | None:

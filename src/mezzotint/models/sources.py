@@ -118,6 +118,8 @@ def _networks_of(file: Path) -> list[Dialect]:
     held = [found.dialect for found in recognize(tensors)]
     if [one.component for one in held] == ["controlnet"]:
         raise FileFormatError(f"{file} is a ControlNet; it leads a model (--control) and is none itself")
+    if [one.component for one in held] == ["vision"]:
+        raise FileFormatError(f"{file} is a {held[0].network}; put it beside its text encoder's file (--text-encoder)")
     if not held:
         raise FileFormatError(f"{file} holds no network that is known here; it seems to be {guess(tensors)}")
     return held

@@ -22,6 +22,7 @@ from mezzotint.models.dialects import (
     control,
     guess,
     qwen2_5_vl,
+    qwen2_5_vl_vision,
     qwen3,
     qwen_image,
     qwen_image_autoencoder,
@@ -181,6 +182,35 @@ def test_llama_cpps_names_of_qwen2_5_vl_are_the_librarys() -> None:
     language = {name: tensor for name, tensor in qwen2_5_vl_names().items() if not name.startswith("visual.")}
     llama = qwen2_5_vl.to_llama(stored(language))
     assert list(llama) == [table.get_name(name, (".weight", ".bias")) for name in language]
+
+
+def test_llama_cpps_names_of_qwen2_5_vls_vision_are_the_librarys() -> None:
+    from gguf import MODEL_ARCH, get_tensor_name_map
+
+    table = get_tensor_name_map(MODEL_ARCH.MMPROJ, 3)
+    vision = {name: tensor for name, tensor in qwen2_5_vl_names().items() if name.startswith("visual.")}
+    llama = qwen2_5_vl_vision.to_llama(stored(vision))
+    split = [
+        name.replace("attn.qkv", f"attn.{part}")
+        for name in vision
+        for part in (("q", "k", "v") if "attn.qkv" in name else ("qkv",))
+    ]
+    expected = {table.get_name(name, (".weight", ".bias")) for name in split}
+    assert set(llama) == expected | {"v.patch_embd.weight.1"}
+    (found,) = recognize(llama)
+    assert found.dialect is qwen2_5_vl_vision.LLAMA
+    assert equal(read(found.published), vision)
+    config = VisionLanguageConfig.from_json(small_tower().config.to_json() | found.dialect.config(found.published))
+    assert config.vision is not None
+    assert (config.vision.depth, config.vision.patch_size, config.vision.out_hidden_size) == (3, 4, 48)
+
+
+def test_half_a_vision_tower_is_refused() -> None:
+    vision = {name: tensor for name, tensor in qwen2_5_vl_names().items() if name.startswith("visual.")}
+    llama = qwen2_5_vl_vision.to_llama(stored(vision))
+    for missing in ("v.patch_embd.weight.1", "v.blk.1.attn_k.bias"):
+        with pytest.raises(FileFormatError, match=f"{missing} is missing"):
+            qwen2_5_vl_vision.from_llama({name: tensor for name, tensor in llama.items() if name != missing})
 
 
 def test_qwen_images_autoencoder_in_the_original_layout_is_what_diffusers_takes_it_for() -> None:

@@ -54,7 +54,7 @@ def config(tensors: Stored) -> dict[str, Any]:
             tensors[f"model.layers.0.{name}.weight"].shape[0]
             for name in ("self_attn.q_proj", "self_attn.k_proj", "mlp.gate_proj")
         )
-        vision = _vision(tensors) if any(name.startswith("visual.") for name in tensors) else None
+        vision = vision_config(tensors) if any(name.startswith("visual.") for name in tensors) else None
     except (KeyError, IndexError, ValueError) as cause:
         raise FileFormatError(f"the sizes of a Qwen2.5-VL text encoder cannot be told: {cause} is missing") from cause
     return {
@@ -78,7 +78,7 @@ def config(tensors: Stored) -> dict[str, Any]:
     }
 
 
-def _vision(tensors: Stored) -> dict[str, Any]:
+def vision_config(tensors: Stored) -> dict[str, Any]:
     """
     Raises:
         KeyError, IndexError, ValueError: A tensor that tells a size is missing or has no such axis.

@@ -11,6 +11,7 @@ from mezzotint.models.dialects import (
     autoencoder,
     control,
     qwen2_5_vl,
+    qwen2_5_vl_vision,
     qwen3,
     qwen_image,
     qwen_image_autoencoder,
@@ -31,6 +32,7 @@ DIALECTS = (
     qwen2_5_vl.RELEASED,
     qwen2_5_vl.NESTED_NAMES,
     qwen2_5_vl.LLAMA,
+    qwen2_5_vl_vision.LLAMA,
     autoencoder.DIFFUSERS,
     autoencoder.LATENT_DIFFUSION,
     qwen_image_autoencoder.DIFFUSERS,
@@ -49,6 +51,7 @@ PREFIXES = {
         "text_encoders.qwen25_7b.",
         "text_encoder.",
     ),
+    "vision": ("",),
 }
 ENOUGH = 2 / 3  # of a dialect's marks, so that an incomplete file is still called by its name
 NAMED_AT_MOST = 3
