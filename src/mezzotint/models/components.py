@@ -67,12 +67,13 @@ def open_component(path: Path, component: str, variant: str | None = None) -> Co
 
 def _vision_beside(path: Path, text: Recognized) -> dict[str, StoredTensor]:
     """The vision tower that belongs to a language model in llama.cpp's names: it lies in a file beside, its mmproj."""
-    if text.dialect is not qwen2_5_vl.LLAMA:
+    if text.dialect is not qwen2_5_vl.LLAMA or "token_embd.weight" not in text.tensors:
         return {}
     width = text.tensors["token_embd.weight"].shape[1:]
     for beside in sorted(path.parent.glob("*mmproj*.gguf")):
         for found in recognize(open_weights(beside).tensors):
-            if found.dialect is qwen2_5_vl_vision.LLAMA and found.published[JOINT].shape[:1] == width:
+            joint = found.published.get(JOINT)
+            if found.dialect is qwen2_5_vl_vision.LLAMA and joint is not None and joint.shape[:1] == width:
                 return found.published
     return {}
 

@@ -64,7 +64,7 @@ def to_llama(tensors: Stored) -> dict[str, StoredTensor]:
     """The way back.
 
     Raises:
-        FileFormatError: A matrix of queries, keys and values does not divide by three; or patches are not of two frames.
+        FileFormatError: A matrix of queries, keys and values does not divide by three; or there are not two frames.
     """
     stems = {published: llama for llama, published in NAMES.items()}
     in_block = {published: llama for llama, published in IN_BLOCK.items()}
