@@ -15,10 +15,11 @@ from mezzotint.errors import InputError
 from mezzotint.runtime.packages import fetch
 from mezzotint.runtime.progress import progress
 from mezzotint.synthesis import builder
+from mezzotint.synthesis.found.part import FINDERS, Found
 from mezzotint.synthesis.scenes.part import Scenes
 from mezzotint.synthesis.sprites import Sprites
 
-PARTS = ("sprites", "scenes")
+PARTS = ("sprites", "scenes", *FINDERS)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,7 +29,8 @@ class Build:
     out: Path
     """The corpus' folder."""
     parts: str = "sprites,scenes"
-    """Which parts, with commas between. Scenes are made of the sprites, which must be there or be built along."""
+    """Which parts, with commas between: sprites, scenes, photos, clipart, video. Scenes are made of the sprites, which
+    must be there or be built along; the last three are for curation and evaluation, under licences of their own."""
     scenes: int = 12_000
     """How many scenes."""
     size: int = 256
@@ -74,6 +76,8 @@ def _part(name: str, options: Build) -> builder.Part:
         return Sprites(fetch=fetch, size=options.size)
     if name == "scenes":
         return Scenes(corpus=options.out, fetch=fetch, size=options.size, count=options.scenes, seed=options.seed)
+    if name in FINDERS:
+        return Found(fetch=fetch, name=name)
     raise InputError(f"there is no part {name!r}: parts are {', '.join(PARTS)}")
 
 
