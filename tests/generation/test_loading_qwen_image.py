@@ -83,7 +83,9 @@ def test_single_files_hold_the_same_weights(model: Path, tmp_path: Path, suffix:
     own = Pipeline.from_pretrained(model, "cpu", "float32")
     picture = torch.randint(0, 256, (40, 50, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
     options: dict[str, Any] = {"image": Image.fromarray(picture.numpy()), "seed": 0, "output_type": "pt"}
-    assert torch.equal(pipe("a red disc", **options).images, own("a red disc", **options).images)
+    # Not to the last bit: how the processor's library sums depends on where in a file a mapped matrix begins.
+    ours, theirs = (one("a red disc", **options).images for one in (pipe, own))
+    torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=0)
 
 
 def test_quantised_weights_are_near(model: Path, tmp_path: Path) -> None:
