@@ -3,7 +3,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from mezzotint.models.attention import attend, inverse_rms
+from mezzotint.models.attention import attend, ends_of, equal_runs, inverse_rms
 from mezzotint.models.attention_kernels import attend_equal
 
 EPS = 1e-5
@@ -50,11 +50,13 @@ def test_packed_sequences_see_themselves_only(groups: tuple[tuple[int, int], ...
 
 @pytest.mark.parametrize("groups", [((3, 4),), ((1, 3), (2, 5), (1, 8))], ids=str)
 def test_one_opaque_call_is_the_same(groups: tuple[tuple[int, int], ...]) -> None:
-    """As a tensor the groups are no constants of compiled code; what is computed does not change."""
-    tokens = sum(count * length for count, length in groups)
+    """In one row of tokens, with the sequences' ends as a tensor."""
+    ends = ends_of(groups)
+    assert equal_runs(ends.tolist()) == groups
     rows = 3 if len(groups) == 1 else 1
-    q, k, v = (draw(rows, tokens // rows, 2, 8, seed=seed) for seed in range(3))
-    assert torch.equal(attend(q, k, v, torch.tensor(groups)), attend(q, k, v, groups))
+    q, k, v = (draw(rows, int(ends[-1]) // rows, 2, 8, seed=seed) for seed in range(3))
+    in_one_row = [x.flatten(0, 1)[None] for x in (q, k, v)]
+    assert torch.equal(attend(*in_one_row, ends), attend(q, k, v, groups).flatten(0, 1)[None])
 
 
 def split(lengths: list[int], *tensors: Tensor) -> list[tuple[Tensor, ...]]:

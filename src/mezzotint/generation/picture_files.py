@@ -36,6 +36,7 @@ class PictureParameters:
         image, mask, control_image: The SHA-256 of the pictures that it was made with (`inputs.Inputs.digests`).
         strength, control_scale: How strongly the image that was begun with was changed, and the control image followed;
             None where there was none.
+        cache: Threshold of the cache between steps; None where all were computed.
     """
 
     prompt: str
@@ -55,6 +56,7 @@ class PictureParameters:
     control_image: str | None = None
     strength: float | None = None
     control_scale: float | None = None
+    cache: float | None = None
 
     def to_text(self) -> str:
         """A1111's form: the prompt, the negative prompt, then one line of settings."""
@@ -96,7 +98,7 @@ def _fits(name: str, value: Any) -> bool:
             return type(value) is int
         case "image" | "mask" | "control_image":
             return value is None or isinstance(value, str)
-        case "strength" | "control_scale":
+        case "strength" | "control_scale" | "cache":
             return value is None or _is_finite(value)
         case "guidance" | "unguided":
             return _is_finite(value)

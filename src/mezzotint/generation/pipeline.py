@@ -24,6 +24,7 @@ import mezzotint
 from mezzotint.errors import FileFormatError, InputError
 from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
+from mezzotint.generation.compiling import compile_network
 from mezzotint.generation.inputs import Inputs, as_images, as_rgb
 from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
 from mezzotint.generation.omni import ZImageOmni
@@ -32,6 +33,7 @@ from mezzotint.generation.qwen_image import QwenImage
 from mezzotint.generation.qwen_image_edit import QwenImageEdit, QwenImageEditPlus
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
 from mezzotint.generation.settings import Settings
+from mezzotint.generation.step_caching import step_caching
 from mezzotint.generation.task import Model, Task
 from mezzotint.generation.z_image import ZImage
 from mezzotint.models.adapters import Applied, Lora, apply_fused, apply_live, read_lora
@@ -102,7 +104,7 @@ class Pipeline:
         """Load a model: an embedded model's name, a model folder, a hub id, or a file of weights.
 
         Without a device, the best there is; without a dtype, the fastest that is safe on it. With `compile`, the
-        network is compiled (torch.compile) for each size and batch at its first use: half a minute once, for
+        network is compiled (torch.compile) at its first use, once for all sizes, prompts and batches: a minute, for
         evaluations that are faster by a fifth to two fifths on a CPU (docs/benchmarks.md). The other arguments are
         those of `models.sources.find_sources`.
 
@@ -146,14 +148,9 @@ class Pipeline:
         self._forget_compiled()
 
     def _compile(self) -> None:
-        """On a processor the compiled code holds the weights, packed as its products want them ("freezing")."""
+        """On a processor the compiled code holds the weights, packed as its products want them."""
         for network in self.model.networks:
-            evaluate: Any = torch.compile(network.evaluate)
-            if self.device.type == "cpu":  # among torch.compile's options it does nothing: the tracer has to see it too
-                from torch._inductor import config  # a second to import
-
-                evaluate = config.patch(freezing=True)(evaluate)
-            network.evaluate = evaluate
+            compile_network(network, frozen=self.device.type == "cpu")
         self._compiled = True
 
     def _forget_compiled(self) -> None:
@@ -221,6 +218,7 @@ class Pipeline:
         cfg_truncation: float | None = None,
         max_sequence_length: int | None = None,
         sampler: str = "euler",
+        cache: float = 0.0,
     ) -> Result:
         """Make pictures. Names and meanings are those of diffusers' pipelines; `seed` and `sampler` are more.
 
@@ -245,6 +243,8 @@ class Pipeline:
                 times t (1 is clean) beyond it.
             max_sequence_length: Cuts prompts to so many tokens. Left out, a prompt is taken whole or refused.
             sampler: `euler` or `multistep`.
+            cache: Above 0, steps that differ from the last one by less skip most of the network: 0.1 changes little
+                (docs/benchmarks.md).
 
         Raises:
             InputError: A value is impossible, or two of them contradict each other.
@@ -277,6 +277,7 @@ class Pipeline:
             sampler=sampler,
             norm_limit=float(cfg_normalization) if cfg_normalization else None,
             truncation=cfg_truncation,
+            cache=cache,
             max_tokens=max_sequence_length,
             inputs=inputs,
         )
@@ -332,6 +333,7 @@ class Pipeline:
             version=mezzotint.__version__,
             strength=self.model.strength(inputs),
             control_scale=None if inputs.control is None else inputs.control_scale,
+            cache=request.cache or None,
             **inputs.digests(),
         )
 
@@ -343,11 +345,11 @@ class Pipeline:
         for start in range(0, len(jobs), size):
             batch = jobs[start : start + size]
             drawn = torch.stack([noise(job) for job in batch]).to(self.device)
-            yield batch, self._integrate(task, request.sampler, batch, drawn, on_step).clone()
+            yield batch, self._integrate(task, request, batch, drawn, on_step).clone()
 
     @torch.inference_mode()
     def _integrate(
-        self, task: Task, sampler: str, jobs: list[Job], noise: Float[Tensor, "b _ h w"], on_step: OnStep
+        self, task: Task, request: Request, jobs: list[Job], noise: Float[Tensor, "b _ h w"], on_step: OnStep
     ) -> Latents:
         """Noise to latents."""
         run = task.run(jobs, noise)
@@ -356,7 +358,8 @@ class Pipeline:
             run.on_step(step, x)
             on_step(step, x)
 
-        return SAMPLERS[sampler](run.denoise, run.x, task.sigmas, both)
+        with step_caching(self.transformer, request.cache):
+            return SAMPLERS[request.sampler](run.denoise, run.x, task.sigmas, both)
 
     def _calling(self, callback: Callback, sigmas: Float[Tensor, "sigmas"]) -> OnStep:
         def on_step(step: int, x: Tensor) -> None:

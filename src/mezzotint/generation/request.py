@@ -32,6 +32,7 @@ class Request:
         settings: Steps, guidance and size.
         sampler: A name in `flow.samplers.SAMPLERS`.
         norm_limit, truncation: See `flow.guidance.ClassifierFree`.
+        cache: Threshold of the cache between steps (`models.step_cache`), 0 for none.
         max_tokens: Cuts a prompt, the chat template included, to so many; None refuses what a model cannot take.
         inputs: The pictures that it is given.
 
@@ -47,6 +48,7 @@ class Request:
     sampler: str = "euler"
     norm_limit: float | None = None
     truncation: float | None = None
+    cache: float = 0.0
     max_tokens: int | None = None
     inputs: Inputs = NOTHING
 
@@ -62,6 +64,8 @@ class Request:
         if not 0 <= self.settings.guidance < float("inf"):
             none = f"{self.settings.unguided:g} is none"
             raise InputError(f"guidance is {self.settings.guidance}; it must be 0 or more ({none})")
+        if not 0 <= self.cache < 1:
+            raise InputError(f"cache is {self.cache}; it must be 0 (none) or more, and below 1")
         if self.sampler not in SAMPLERS:
             raise InputError(f"there is no sampler {self.sampler!r}: samplers are {', '.join(SAMPLERS)}")
         if self.seed is not None and not 0 <= self.seed < SEEDS - self.count:

@@ -1,5 +1,7 @@
 """What every attention here is made of: the factor of RMSNorm, and the softmax within sequences of unequal lengths."""
 
+from collections.abc import Sequence
+from itertools import accumulate, groupby, pairwise
 from typing import Any, Protocol
 
 import torch
@@ -9,8 +11,9 @@ from torch import Tensor
 
 from mezzotint.models.attention_kernels import attend_equal
 
-Groups = tuple[tuple[int, int], ...] | Int[Tensor, "group 2"]
-"""(sequences, tokens in each) of packed sequences. As a tensor on the CPU, compiled code does not depend on them."""
+Groups = tuple[tuple[int, int], ...] | Int[Tensor, "ends"]
+"""(sequences, tokens in each) of packed sequences. Or, on the CPU, where each begins in one row of tokens, and where
+the last one ends: compiled code is the same for all such numbers."""
 
 
 class Attend(Protocol):
@@ -56,7 +59,10 @@ def attend(
     v: Float[Tensor, "s n head e"],
     groups: Groups,
 ) -> Float[Tensor, "s n head e"]:
-    """Softmax attention within each sequence: one call for each group of equally long ones."""
+    """Softmax attention within each sequence: one call for each group of equally long ones.
+
+    Where the groups are a tensor, without gradients.
+    """
     if isinstance(groups, Tensor):
         return torch.ops.mezzotint.attend(q, k, v, groups)
     if len(groups) == 1:
@@ -70,15 +76,30 @@ def attend(
     return torch.cat(mixed)[None]
 
 
+def equal_runs(ends: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """(sequences, tokens in each), from where each sequence begins and where the last one ends."""
+    lengths = [end - start for start, end in pairwise(ends)]
+    return tuple((len(list(equal)), length) for length, equal in groupby(lengths))
+
+
+def ends_of(groups: tuple[tuple[int, int], ...]) -> Int[Tensor, "ends"]:
+    """The way back."""
+    lengths = [length for count, length in groups for _ in range(count)]
+    return torch.tensor([*accumulate(lengths, initial=0)])
+
+
 @torch.library.custom_op(
-    "mezzotint::attend", mutates_args=(), schema="(Tensor q, Tensor k, Tensor v, Tensor groups) -> Tensor"
+    "mezzotint::attend", mutates_args=(), schema="(Tensor q, Tensor k, Tensor v, Tensor ends) -> Tensor"
 )
-def _attend_opaquely(q: Tensor, k: Tensor, v: Tensor, groups: Tensor) -> Tensor:
-    """`attend` as one operation that a compiler does not look into: how many groups there are, how long they are and
-    which kernel runs is decided when it runs. Without gradients."""
-    return attend(q, k, v, tuple((count, length) for count, length in groups.tolist())).contiguous()
+def _attend_opaquely(q: Tensor, k: Tensor, v: Tensor, ends: Tensor) -> Tensor:
+    """`attend` as one operation that a compiler does not look into: how many sequences there are, how long they are
+    and which kernel runs is decided when it runs."""
+    groups = equal_runs(ends.tolist())
+    if len(groups) == 1:
+        q, k, v = (rearrange(x, "1 (s n) head e -> s n head e", s=groups[0][0]) for x in (q, k, v))
+    return attend(q, k, v, groups).flatten(0, 1)[None].contiguous()
 
 
 @_attend_opaquely.register_fake
-def _like_queries(q: Tensor, k: Tensor, v: Tensor, groups: Tensor) -> Tensor:
+def _like_queries(q: Tensor, k: Tensor, v: Tensor, ends: Tensor) -> Tensor:
     return torch.empty_like(q, memory_format=torch.contiguous_format)

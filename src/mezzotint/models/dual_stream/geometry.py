@@ -47,14 +47,14 @@ class BatchGeometry(NamedTuple):
     """Both streams and how they meet.
 
     Attributes:
-        groups: All sequences, in packed order.
+        groups: All sequences, in packed order; a tensor where all tokens lie in one row (`attention.py`).
         picture: Its `source` counts the patches of all pictures first, then those of all references.
         patches: For each patch of the batch's pictures its index among the picture tokens; None where it is the same.
         patch_rows: The picture of each patch; None where all have as many patches.
         clean_row: The row of reference tokens that are modulated as clean, after one for each picture; None without.
     """
 
-    groups: tuple[Group, ...]
+    groups: tuple[Group, ...] | Int[Tensor, "ends 2"]
     text: StreamLayout
     picture: StreamLayout
     patches: Int[Tensor, "p"] | None

@@ -17,6 +17,7 @@ from jaxtyping import Bool, Int
 from torch import Tensor
 
 from mezzotint.errors import InputError
+from mezzotint.models.attention import Groups, ends_of
 from mezzotint.models.packing import Size, gather, row_of_each, run, starts
 from mezzotint.models.rotary import Rotary
 from mezzotint.models.single_stream.config import SingleStreamConfig
@@ -29,14 +30,26 @@ class Layout(NamedTuple):
     """Packed sequences. Where all are equally long, axis s is the sequence; else s is 1 and n runs over all tokens.
 
     Attributes:
-        groups: (sequences, tokens in each), in packed order.
+        groups: (sequences, tokens in each), in packed order; where they end, in a layout `in_one_row`.
         rows: The sequence of each token, by which it picks its modulation; None where it is the index on axis s.
             A network with clean reference pictures puts their tokens on rows of their own, at t = 1.
     """
 
-    groups: tuple[tuple[int, int], ...]
+    groups: Groups
     rotary: Rotary
     rows: Int[Tensor, "s n"] | None
+
+    @property
+    def in_one_row(self) -> "Layout":
+        """The same with all tokens in one row, whether the sequences are equally long or not."""
+        if isinstance(self.groups, Tensor):
+            return self
+        sequences, tokens = self.rotary.cos.shape[:2]
+        rows = self.rows
+        if rows is None and sequences > 1:
+            rows = torch.arange(sequences, device=self.rotary.cos.device)[:, None].expand(-1, tokens)
+        rotary = Rotary(*(table.flatten(0, 1)[None] for table in self.rotary))
+        return Layout(ends_of(self.groups), rotary, None if rows is None else rows.reshape(1, -1))
 
 
 class Filling(NamedTuple):

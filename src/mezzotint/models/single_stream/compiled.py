@@ -1,0 +1,65 @@
+"""The steps of an S3-DiT as compiled code that serves every size, caption and batch without being compiled anew.
+
+Lengths are symbols in it. How many sequences there are it does not see, because their tokens lie in one row and
+attention is one opaque call.
+"""
+
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from mezzotint.models.compiling import compiled
+from mezzotint.models.single_stream.geometry import Layout
+from mezzotint.models.single_stream.model import NO_HINTS, Hints, SingleStreamTransformer, run_blocks
+
+
+def compile_steps(network: SingleStreamTransformer, *, frozen: bool) -> None:
+    """Compile what runs at every step, at its first use.
+
+    Args:
+        frozen: Each stack as a whole, with its weights in the code (see `models.compiling`); else block by block, where
+            equal blocks share one compilation.
+    """
+    if not frozen:
+        for block in (*network.noise_refiner, *network.layers):
+            block.compile(dynamic=True)
+    network.stack = CompiledStack(frozen=frozen)
+
+
+class CompiledStack:
+    """Runs blocks on one row of tokens (`model.Stack`)."""
+
+    def __init__(self, *, frozen: bool) -> None:
+        self.frozen = frozen
+        self._code: dict[tuple[int, ...], Any] = {}  # of each stack, known by its blocks
+
+    def __call__(
+        self,
+        blocks: nn.ModuleList,
+        x: Float[Tensor, "*tokens d"],
+        gains: Float[Tensor, "layer m 4 d"],
+        layout: Layout,
+        hints: Hints = NO_HINTS,
+    ) -> Float[Tensor, "1 n d"]:
+        layout = layout.in_one_row
+        if gains.shape[1] == 1:
+            layout = layout._replace(rows=None)
+        x, hints = _in_one_row(x), {place: _in_one_row(hint) for place, hint in hints.items()}
+        if not self.frozen:
+            return run_blocks(blocks, x, gains, layout, hints)
+        key = tuple(map(id, blocks))
+        if key not in self._code:
+            self._code[key] = _whole(blocks)
+        return self._code[key](x, gains, layout, hints)
+
+
+def _whole(blocks: nn.ModuleList) -> Any:
+    def run(x: Tensor, gains: Tensor, layout: Layout, hints: Hints) -> Tensor:
+        return run_blocks(blocks, x, gains, layout, hints)
+
+    return compiled(run, frozen=True)
+
+
+def _in_one_row(x: Float[Tensor, "*tokens d"]) -> Float[Tensor, "1 n d"]:
+    return x.reshape(1, -1, x.shape[-1])

@@ -1,0 +1,72 @@
+"""Several processes that make one picture, one on each device, started by torchrun."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from jaxtyping import Shaped
+from torch import Tensor
+
+from mezzotint.errors import InputError
+
+
+def process_device(name: str | None) -> str | None:
+    """The device of this process where `name` leaves the choice open: each has a GPU of its own, if there are any."""
+    return f"cuda:{os.environ['LOCAL_RANK']}" if name in (None, "cuda") and torch.cuda.is_available() else name
+
+
+@contextmanager
+def process_group(device: torch.device) -> Iterator[dist.ProcessGroup]:
+    """All processes that torchrun started, connected.
+
+    Raises:
+        InputError: This process was not started by torchrun.
+    """
+    if "RANK" not in os.environ:
+        raise InputError("several processes are needed; start them with: torchrun --nproc-per-node N -m mezzotint …")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", device_id=device if device.index else None)
+    try:
+        yield dist.group.WORLD
+    finally:
+        dist.destroy_process_group()
+
+
+def shares(total: int, size: int) -> list[int]:
+    """How many of `total` things each of `size` processes has: as equal as can be, the first ones have more."""
+    return [total // size + (rank < total % size) for rank in range(size)]
+
+
+def own_share(total: int, group: dist.ProcessGroup) -> slice:
+    """Which of `total` things, in their order, are this process's."""
+    counts, rank = shares(total, group.size()), group.rank()
+    start = sum(counts[:rank])
+    return slice(start, start + counts[rank])
+
+
+def gather(own: Shaped[Tensor, "own *k"], total: int, group: dist.ProcessGroup) -> Shaped[Tensor, "total *k"]:
+    """Everybody's share, in order, at everybody."""
+    counts = shares(total, group.size())
+    even = own.new_zeros(counts[0], *own.shape[1:])  # the first share is the largest; collectives want equal ones
+    even[: len(own)] = own
+    everything = even.new_empty(group.size() * counts[0], *own.shape[1:])
+    dist.all_gather_into_tensor(everything, even, group=group)
+    parts = everything.split(counts[0])
+    return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
+
+
+def exchange(
+    x: Shaped[Tensor, "sent *k"], sent: list[int], received: list[int], group: dist.ProcessGroup
+) -> Shaped[Tensor, "received *k"]:
+    """Send rows to every process, `sent` of them to each in order, and receive those that each sent to this one."""
+    out = x.new_empty(sum(received), *x.shape[1:])
+    dist.all_to_all_single(out, x.contiguous(), received, sent, group=group)
+    return out
+
+
+def agreed(value: int, group: dist.ProcessGroup) -> int:
+    """The first process's value, at everybody."""
+    values = [value]
+    dist.broadcast_object_list(values, src=0, group=group)
+    return values[0]
