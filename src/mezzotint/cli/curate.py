@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
+from mezzotint.cli.curate_vectors import VectorOptions, run_vectors
 from mezzotint.cli.main import INTERRUPTED
 from mezzotint.curation.curate import DEFAULT_RULES, curate
 from mezzotint.curation.profiling.stage import MEASURES
@@ -46,12 +47,17 @@ class Limits:
     """Say what is measured, and which limits are set when none are asked for."""
 
 
-Options = Annotated[Run, tyro.conf.subcommand("run")] | Annotated[Limits, tyro.conf.subcommand("limits")]
+Options = (
+    Annotated[Run, tyro.conf.subcommand("run")] | Annotated[Limits, tyro.conf.subcommand("limits")] | VectorOptions
+)
 
 
 def run(options: Options) -> None:
     if isinstance(options, Limits):
         _print_limits()
+        return
+    if not isinstance(options, Run):
+        run_vectors(options)
         return
     if not 1 <= options.workers <= 256:
         raise InputError(f"--workers is {options.workers}; it must be from 1 to 256")

@@ -15,11 +15,12 @@ def decode(record: Record, corpus: Path) -> Image.Image:
 
     Raises FileFormatError for a broken file, one that is not PNG, WebP or JPEG, or one with too many pixels.
     """
-    data = io.BytesIO(_encoded(record, corpus))
+    data = io.BytesIO(encoded(record, corpus))
     return decode_bytes(data, f"the picture of record {record.id!r}", "build the corpus again")
 
 
-def _encoded(record: Record, corpus: Path) -> bytes:
+def encoded(record: Record, corpus: Path) -> bytes:
+    """The file of a record's picture. Raises FileFormatError and MissingFileError likewise."""
     if record.picture is not None:
         return record.picture
     if record.path is None:

@@ -11,7 +11,7 @@ The source is read twice from end to end; memory holds 16 bytes a vector and the
 give the same files.
 """
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +20,10 @@ from numpy import ndarray
 
 from mezzotint.curation.vectors.nearest import LEAST, NONE, merge, nearest, sample, spherical_k_means
 from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, check_lengths, create_array, open_vectors
+from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
+from mezzotint.runtime.made_of import keep_only
 
 _CELLS_A_GROUP = 32
 _FILES = ("centroids", "groups", "starts", "members", "vectors", "probes")
@@ -77,6 +79,19 @@ class Cells:
 
 def open_cells(folder: Path) -> Cells:
     return Cells(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _FILES})
+
+
+def cells_of(source: Path, folder: Path, partition: Partition) -> Cells:
+    """The cells of a file of vectors, made once in the folder and kept.
+
+    Raises the errors of `sort_into_cells`.
+    """
+    open_vectors(source)
+    made_of = {"source": StoredFile.of(source).sha256, "partition": asdict(partition)}
+    keep_only(folder, made_of, ("cells",))
+    if not (folder / "cells").is_dir():
+        sort_into_cells(source, folder / "cells", partition)
+    return open_cells(folder / "cells")
 
 
 def sort_into_cells(source: Path, folder: Path, partition: Partition) -> None:

