@@ -15,6 +15,7 @@ from mezzotint.cli.main import main
 from mezzotint.generation.picture_files import PictureParameters, write_picture
 from mezzotint.models import bundle
 from mezzotint.models.conversion import convert
+from mezzotint.runtime import checkpoints
 
 PARAMETERS = PictureParameters(
     prompt="a red apple",
@@ -149,6 +150,19 @@ def test_what_a_file_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     save_file({"double_blocks.0.img_attn.qkv.weight": torch.ones(1)}, tmp_path / "flux.safetensors")
     assert main(["inspect", str(tmp_path / "flux.safetensors")]) == 0
     assert "it seems to be a FLUX transformer" in capsys.readouterr().out
+
+
+def test_a_folder_that_is_no_part_of_a_model_is_called_what_its_files_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bundle.write_weights(tmp_path / "judge", {"out.weight": torch.zeros(2)})
+    (tmp_path / "judge" / "config.json").write_text('{"_class_name": "SceneJudge"}')
+    assert inspected(capsys, tmp_path / "judge")["seems"] == "a SceneJudge"
+    checkpoint = checkpoints.save(tmp_path / "run", 3, {"master.x": torch.zeros(2)}, {"step": 3}, keep=1)
+    assert inspected(capsys, checkpoint)["seems"].startswith("a checkpoint at step 3; train … --export")
+    assert inspected(capsys, tmp_path / "judge" / "diffusion_pytorch_model.safetensors")["seems"].startswith(
+        "something"
+    )
 
 
 def test_torch_is_not_imported(model: Path) -> None:

@@ -17,6 +17,7 @@ from mezzotint.models.bundle import INDEX, embedded_models, find_model, read_jso
 from mezzotint.models.dialects import guess, recognize
 from mezzotint.models.formats import WeightsFile, open_weights
 
+STATE = "state.json"  # of a training run's checkpoint
 MAX_NOTE = 200  # letters of a note that people are shown
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
@@ -119,11 +120,21 @@ def inspect_weights(path: Path) -> dict[str, Any]:
         "path": str(path),
         "format": files[0].format,
         "networks": networks,
-        "seems": None if networks else guess(stored),
+        "seems": None if networks else _said_by_the_folder(path) or guess(stored),
         **totals,
         "metadata": metadata,
         "tensors": tensors,
     }
+
+
+def _said_by_the_folder(path: Path) -> str | None:
+    """What the files beside the weights call them."""
+    if (path / STATE).is_file():
+        return f"a checkpoint at step {read_json(path / STATE).get('step')}; train … --export makes a model of it"
+    if (path / "config.json").is_file():
+        config = read_json(path / "config.json")
+        return next((f"a {name}" for name in (config.get("_class_name"), config.get("model_type")) if name), None)
+    return None
 
 
 def _opened(path: Path) -> list[WeightsFile]:
