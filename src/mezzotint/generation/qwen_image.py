@@ -9,8 +9,10 @@ import torch
 from mezzotint.errors import InputError
 from mezzotint.flow.guidance import Network, TrueGuidance
 from mezzotint.generation.conditioning import KeptCaptions
+from mezzotint.generation.guidance_parallel import Divide, alone
 from mezzotint.generation.inputs import NOTHING, Inputs
 from mezzotint.generation.loading_qwen_image import QwenImageComponents, load_components
+from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.request import Request
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Task
@@ -57,14 +59,17 @@ class QwenImage:
     def __init__(self, components: QwenImageComponents) -> None:
         self.transformer, self.autoencoder = components.transformer, components.autoencoder
         self.text, self.schedule, self.defaults = components.text, components.schedule, components.defaults
+        self.divide: Divide = alone
 
     @classmethod
-    def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "QwenImage":
+    def load(
+        cls, model: Path | Sources, device: torch.device, dtype: torch.dtype, placement: Placement = PLAIN
+    ) -> "QwenImage":
         """
         Raises:
             MissingFileError, FileFormatError: As `loading_qwen_image.load_components`.
         """
-        return cls(load_components(model, device, dtype, vision=False))
+        return cls(load_components(model, device, dtype, placement, vision=False))
 
     @property
     def networks(self) -> list[DualStreamTransformer]:
@@ -120,7 +125,7 @@ class QwenImage:
         settings = request.settings
         return TextToImage(
             request=request,
-            network=network,
+            network=self.divide(network),
             guidance=TrueGuidance(w=settings.guidance, patch=self.transformer.config.patch_size),
             captions=KeptCaptions(read),
             sigmas=self.schedule(settings.steps, self._picture_tokens(settings)),

@@ -14,7 +14,9 @@ from torch import Tensor
 
 from mezzotint.flow.guidance import Denoiser
 from mezzotint.flow.samplers import OnStep, ignore
+from mezzotint.generation.guidance_parallel import Divide
 from mezzotint.generation.inputs import Inputs
+from mezzotint.generation.placement import Placement
 from mezzotint.generation.request import Job, Request
 from mezzotint.generation.settings import Settings
 from mezzotint.models.sources import Sources
@@ -59,10 +61,13 @@ class Model(Protocol):
     transformer: Any
     autoencoder: Any
     text: Any
+    divide: Divide  # how the network is evaluated where several processes make a picture
     edits: bool  # whether pictures that it is given are references; else one is what it begins with
 
     @classmethod
-    def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "Model":
+    def load(
+        cls, model: Path | Sources, device: torch.device, dtype: torch.dtype, placement: Placement = ...
+    ) -> "Model":
         """
         Raises:
             MissingFileError, FileFormatError: A file is missing, broken, or does not fit the others.

@@ -13,10 +13,12 @@ from mezzotint.flow.guidance import ClassifierFree
 from mezzotint.generation import image_to_image, inpainting
 from mezzotint.generation.conditioning import CaptionRefiner, Kept
 from mezzotint.generation.control import Controlled, control_context, load_control
+from mezzotint.generation.guidance_parallel import Divide, alone
 from mezzotint.generation.image_to_image import ImageToImage
 from mezzotint.generation.inpainting import Inpainting, latent_mask
 from mezzotint.generation.inputs import Inputs, mask_tensor, picture_tensor
 from mezzotint.generation.loading import Components, load_components
+from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.request import Request
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Task
@@ -36,16 +38,23 @@ class ZImage:
         self.transformer, self.autoencoder = components.transformer, components.autoencoder
         self.text, self.schedule, self.defaults = components.text, components.schedule, components.defaults
         self.control: ControlNet | None = None
+        self.divide: Divide = alone
 
     @classmethod
-    def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "ZImage":
+    def load(
+        cls, model: Path | Sources, device: torch.device, dtype: torch.dtype, placement: Placement = PLAIN
+    ) -> "ZImage":
         """
         Raises:
             MissingFileError, FileFormatError: As `loading.load_components`.
+            InputError: There is a ControlNet, and a placement in which it cannot lead.
         """
         sources = as_sources(model)
-        loaded = cls(load_components(sources, device, dtype))
-        if path := sources.components.get("controlnet"):
+        path = sources.components.get("controlnet")
+        if path and placement.transformer_leaves:
+            raise InputError(f"a ControlNet needs the transformer on the device: offload {placement.offload} moves it")
+        loaded = cls(load_components(sources, device, dtype, placement))
+        if path:
             loaded.control = load_control(path, loaded.transformer, dtype, device)
         return loaded
 
@@ -86,7 +95,7 @@ class ZImage:
         inputs, settings = request.inputs, request.settings
         return TextToImage(
             request=request,
-            network=self.transformer if inputs.control is None else self._controlled(inputs, settings),
+            network=self.divide(self.transformer if inputs.control is None else self._controlled(inputs, settings)),
             guidance=ClassifierFree(g=settings.guidance, norm_limit=request.norm_limit, truncation=request.truncation),
             captions=captions,
             sigmas=self.schedule(settings.steps, self._picture_tokens(settings)),
