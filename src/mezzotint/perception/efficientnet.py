@@ -1,8 +1,9 @@
 """EfficientNet-Lite0 (Tan & Le 2019; the "lite" family of 2020): 1280 features of a picture, from a public classifier.
 
-**The examiner.** The suites of `evaluation/` measure with these features, so nothing else may look through them: no
-reward, filter, early stop or choice of a checkpoint. An import-linter contract keeps `training`, `recipes` and
-`generation` away from this file.
+**The examiner.** The suites of `evaluation/` measure with these features, so nothing that makes the released minis may
+look through them: no reward, early stop or choice of a checkpoint, and no filter of the corpora that they are trained
+on. An import-linter contract keeps `recipes`, `training`, `synthesis`, `generation` and `data` away from this file.
+`curation` offers them for its user's pictures; where a mini is to be examined afterwards, `mini-clip` embeds instead.
 
 The weights are those of the package below, trained on ImageNet by Google and converted by its author. Its pickle is
 read by torch's restricted reader, which builds tensors and runs nothing.

@@ -64,14 +64,13 @@ def embed_corpus(
     keep_only(folder, made_of, ("*.npy", "rows-*.parquet"))
     atomic.write_json(folder / _NAMES, asdict(embedders))
     kinds = (PICTURES, CAPTIONS) if embedders.captions is not None else (PICTURES,)
-    if all((folder / f"{kind}.npy").is_file() for kind in kinds):
-        return
-    missing = [task for task in enumerate(shards) if not _rows(folder, task[0]).is_file()]
-    with progress("embedding", sum(RECORDS.count(path) for _, path in missing)) as advance:
-        for rows in distribute(_EmbedShard(corpus, folder, embedders), missing):
-            advance(rows)
-    for kind in kinds:
-        _gather(folder, kind)
+    if not all((folder / f"{kind}.npy").is_file() for kind in kinds):
+        missing = [task for task in enumerate(shards) if not _rows(folder, task[0]).is_file()]
+        with progress("embedding", sum(RECORDS.count(path) for _, path in missing)) as advance:
+            for rows in distribute(_EmbedShard(corpus, folder, embedders), missing):
+                advance(rows)
+        for kind in kinds:
+            _gather(folder, kind)
     for path in folder.glob("part-*.npy"):
         path.unlink()
 

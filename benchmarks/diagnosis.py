@@ -1,0 +1,239 @@
+"""Planted faults of a training corpus: are they found from what a model fine-tuned on it gets wrong, and from features?
+
+    python -m benchmarks.diagnosis --corpus CORPUS --clip MINI-CLIP --work FOLDER [--write docs/vectors.md]
+
+**Diagnosis.** Captions of ten concepts stand over pictures of ten others, among the everyday corpus. The mini is
+fine-tuned on it and paints 60 concepts. What the examiner finds further from the prompted concept than the mini's own
+picture of the same prompt and noise was, by more than a margin, has failed. `mezzotint curate diagnose` sees failed and
+good pictures, their prompts, and the training corpus; it is not told what is mislabelled.
+
+**Voids.** Twelve concepts are removed from a corpus whose sprites stand at other places, sizes and grounds than those
+of the reference set; `mezzotint curate voids` sees pictures only.
+
+About half an hour on one core; every stage that is done is kept in --work, so a killed run goes on.
+"""
+
+import argparse
+import io
+import json
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from importlib.resources import files
+from pathlib import Path
+
+import numpy as np
+import torch
+from benchmarks.pages import write_section
+from benchmarks.poisoned_corpus import POISON, STYLES, Poison, write_poisoned
+from benchmarks.timing import machine
+from jaxtyping import Float
+from PIL import Image
+
+from mezzotint.cli.main import main as mezzotint
+from mezzotint.curation.prune import read_list
+from mezzotint.data.picture_batches import Framing
+from mezzotint.data.pictures import read_picture, to_tensor
+from mezzotint.data.record_pictures import decode
+from mezzotint.data.records import read_records, write_shard
+from mezzotint.evaluation.concept_list import Concept, concepts
+from mezzotint.evaluation.gallery import Examiner, load_gallery, unit
+from mezzotint.perception.efficientnet import load_efficientnet
+from mezzotint.recipes.mini import mini_base
+from mezzotint.recipes.recipe import RunOptions
+from mezzotint.runtime.device import resolve_device, resolve_dtype
+from mezzotint.training.trainer import fit
+
+ASKED, SEEDS = 60, 4  # concepts that the models paint, and pictures of each
+MARGIN = 0.05  # of a cosine: so much further from its concept than before is a failure
+REMOVED = 12
+TITLE = "Planted faults"
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    options.add_argument("--corpus", type=Path, required=True, help="what mezzotint corpus build made")
+    options.add_argument("--clip", default="mini-clip", help="the embedder of pictures and prompts")
+    options.add_argument("--work", type=Path, required=True)
+    options.add_argument("--steps", type=int, default=160, help="of the fine-tuning, 48 samples each")
+    options.add_argument("--seed", type=int, default=0)
+    options.add_argument("--write", type=Path)
+    options.add_argument("--until", choices=["train", "paint"])
+    args = options.parse_args()
+    poison = Poison(seed=args.seed)
+    codes = everyday()
+    said = prepare(args.corpus, args.work, codes, poison)
+    train(args.work, args.steps, args.seed)
+    if args.until == "train":
+        return
+    asked = choose(said, codes, args.seed)
+    paint(args.work, asked)
+    if args.until == "paint":
+        return
+    lines = [
+        *diagnosis(args.corpus, args.work, args.clip, asked, said),
+        "",
+        *voids(args.corpus, args.work, codes, args.seed),
+    ]
+    print("\n".join(lines))
+    if args.write is not None:
+        write_section(args.write, TITLE, [machine(), "", *lines])
+
+
+def everyday() -> list[str]:
+    lines = files("mezzotint.synthesis").joinpath("everyday.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
+
+
+def prepare(corpus: Path, work: Path, codes: Sequence[str], poison: Poison) -> list[str]:
+    """The poisoned corpus, encoded for the mini; returns the concepts whose captions lie."""
+    note = work / "poisoned.json"
+    if not note.is_file():
+        chosen = write_poisoned(corpus, work / "corpus", codes, poison)
+        note.write_text(json.dumps([said.code for said, _ in chosen]))
+    encode = ["encode", str(work / "corpus"), "--model", "mini", "--out", str(work / "encoded")]
+    run([*encode, "--captions-per-picture", "4"])
+    return list(json.loads(note.read_text()))
+
+
+def train(work: Path, steps: int, seed: int) -> None:
+    """`mini-base` from the mini's weights, with a warmup that fits a short run."""
+    if (work / "model" / "model_index.json").is_file():
+        return
+    recipe = mini_base()
+    plan = replace(recipe.plan, warmup=20, average=0.98, validate_every=1000, sample_every=1000, checkpoint_every=40)
+    device = resolve_device()
+    options = RunOptions(
+        data=work / "encoded",
+        mix={},
+        run=work / "run",
+        model="mini",
+        start="mini",
+        steps=steps,
+        minutes=None,
+        batch=None,
+        lr=None,
+        seed=seed,
+        device=device,
+        dtype=resolve_dtype(None, device),
+        compile=False,
+        recompute=False,
+    )
+    made = replace(recipe, plan=plan).prepare(options)
+    fit(made.config, made.state, made.objective, made.batches, options.run, made.probes)
+    made.export(work / "model")
+
+
+def choose(said: Sequence[str], codes: Sequence[str], seed: int) -> list[Concept]:
+    """What is painted: the mislabelled concepts among others, in no order."""
+    known = [concept for concept in concepts() if concept.code in codes]
+    others = [concept for concept in known if concept.code not in said]
+    rng = np.random.default_rng(seed)
+    drawn = [others[place] for place in rng.choice(len(others), ASKED - len(said), replace=False)]
+    asked = [concept for concept in known if concept.code in said] + drawn
+    return [asked[place] for place in rng.permutation(len(asked))]
+
+
+def paint(work: Path, asked: Sequence[Concept]) -> None:
+    """Pictures of the same prompts and noise by the mini and by what came of it."""
+    prompts = work / "prompts.txt"
+    prompts.write_text("".join(f"{concept.prompts['en']}\n" for concept in asked), encoding="utf-8")
+    for model, folder in (("mini", work / "before"), (str(work / "model"), work / "after")):
+        if len(list(folder.glob("*.png"))) < len(asked) * SEEDS:
+            command = ["generate", "--prompts", str(prompts), "--model", model, "--out", str(folder), "--seed", "0"]
+            run([*command, "--count", str(SEEDS), "--steps", "14"])
+
+
+def diagnosis(corpus: Path, work: Path, clip: str, asked: Sequence[Concept], said: Sequence[str]) -> list[str]:
+    failed = judge(corpus, work, asked)
+    poisoned = np.repeat([concept.code in said for concept in asked], SEEDS)
+    for name, chosen in (("failed", failed), ("succeeded", ~failed)):
+        shutil.rmtree(work / name, ignore_errors=True)
+        (work / name).mkdir()
+        for path, wanted in zip(sorted((work / "after").glob("*.png")), chosen, strict=True):
+            if wanted:
+                shutil.copy(path, work / name / path.name)
+    vectors = work / "vectors"
+    run(["curate", "embed", str(work / "corpus"), "--out", str(vectors), "--pictures", clip, "--captions", clip])
+    command = ["curate", "diagnose", str(vectors), "--failed", str(work / "failed")]
+    run([*command, "--succeeded", str(work / "succeeded"), "--out", str(work / "diagnosis")])
+    pruned = read_list(work / "diagnosis" / "prune.jsonl")
+    training = list(read_records(work / "corpus", ["id"]))
+    planted = {record.id for record in training if record.id.startswith(POISON)}
+    right = len(pruned & planted)
+    clusters = {id.split("-")[0] for id in pruned & planted}
+    return [
+        f"{len(planted)} mislabelled pictures of {len(said)} concepts among {len(training)}; of {len(failed)} "
+        f"generated pictures {int(failed.sum())} failed, {int((failed & poisoned).sum())} of them of the "
+        f"{int(poisoned.sum())} whose captions lied.",
+        "",
+        "| pruned | of them mislabelled: precision | of the mislabelled: recall | clusters found |",
+        "| --- | --- | --- | --- |",
+        f"| {len(pruned)} | {right / max(len(pruned), 1):.3f} | {right / len(planted):.3f} | "
+        f"{len(clusters)} of {len(said)} |",
+    ]
+
+
+def judge(corpus: Path, work: Path, asked: Sequence[Concept]) -> np.ndarray:
+    """Which of the new pictures failed: see the head of this module."""
+    examiner = Examiner(load_efficientnet(), torch.device("cpu"))
+    gallery = load_gallery(corpus, examiner)
+    own = [np.flatnonzero(np.asarray(gallery.concepts) == concept.code) for concept in asked for _ in range(SEEDS)]
+    before, after = (nearness(work / name, examiner, unit(gallery.features), own) for name in ("before", "after"))
+    np.savez(work / "judged.npz", before=before, after=after)
+    return after < before - MARGIN
+
+
+def nearness(
+    folder: Path, examiner: Examiner, gallery: Float[np.ndarray, "n d"], own: Sequence[np.ndarray]
+) -> Float[np.ndarray, "g"]:
+    """The cosine of each picture with the nearest sprite of its concept."""
+    pictures = to_tensor([read_picture(path).convert("RGB") for path in sorted(folder.glob("*.png"))])
+    features = unit(examiner.features(pictures))
+    return np.array([(gallery[rows] @ seen).max() for rows, seen in zip(own, features, strict=True)])
+
+
+def voids(corpus: Path, work: Path, codes: Sequence[str], seed: int) -> list[str]:
+    """Found from features of the package-shipped classifier, and of it alone."""
+    removed = set(np.random.default_rng(seed).choice(codes, REMOVED, replace=False).tolist())
+    framing, rng = Framing(size=128, scales=(0.6, 1.0), colours=0.6), np.random.default_rng(seed)
+    parts: dict[str, list] = {"reference": [], "thinned": []}
+    for record in read_records(corpus, parts=["sprites"]):
+        if record.concept not in codes or record.style not in STYLES:
+            continue
+        parts["reference"].append(record)
+        if record.concept not in removed:
+            placed = framing.draw(decode(record, corpus), rng)
+            parts["thinned"].append(replace(record, picture=png(placed), width=128, height=128))
+    for name, records in parts.items():
+        if not (work / name).is_dir():
+            write_shard(work / name / "sprites" / "records-00000.parquet", records)
+        run(["curate", "embed", str(work / name), "--out", str(work / f"{name}-vectors")])
+    plan = work / "plan.jsonl"
+    command = ["curate", "voids", str(work / "thinned-vectors"), "--reference", str(work / "reference-vectors")]
+    run([*command, "--out", str(plan)])
+    found = {json.loads(line)["concept"] for line in plan.read_text().splitlines()}
+    right = len(found & removed)
+    return [
+        f"{REMOVED} of {len(codes)} concepts were removed from {len(parts['reference'])} pictures:",
+        "",
+        "| found | of them removed: precision | of the removed: recall |",
+        "| --- | --- | --- |",
+        f"| {len(found)} | {right / max(len(found), 1):.3f} | {right / REMOVED:.3f} |",
+    ]
+
+
+def png(picture: Image.Image) -> bytes:
+    sink = io.BytesIO()
+    picture.save(sink, "PNG")
+    return sink.getvalue()
+
+
+def run(arguments: Sequence[str]) -> None:
+    """A command of this program, as its user would give it."""
+    if mezzotint(arguments):
+        raise SystemExit(f"mezzotint {' '.join(arguments)} failed")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,20 @@
+"""A section of a page of docs: written again by the benchmark that measured it, the rest left as it is."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mezzotint.runtime import atomic
+
+
+def write_section(page: Path, title: str, lines: Sequence[str]) -> None:
+    """Replace what stands under the heading `## title` up to the next one, or append it."""
+    text = page.read_text(encoding="utf-8") if page.is_file() else ""
+    sections = text.split("\n## ")
+    section = f"{title}\n\n" + "\n".join(lines).strip() + "\n"
+    place = next((place for place, own in enumerate(sections) if own.startswith(f"{title}\n")), None)
+    if place is None:
+        sections[-1] = sections[-1].rstrip("\n") + "\n"
+        sections.append(section)
+    else:
+        sections[place] = section
+    atomic.write_text(page, "\n## ".join(sections))
