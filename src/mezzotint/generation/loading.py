@@ -1,14 +1,16 @@
 """A model's components, from a folder or from single files, on their device and in the working dtype."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from mezzotint.errors import FileFormatError
+from mezzotint.generation.offload import Home, Turns
+from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.scheduler import Schedule, schedule_from_config
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder.config import AutoencoderConfig
@@ -16,10 +18,20 @@ from mezzotint.models.autoencoder.model import Autoencoder
 from mezzotint.models.bundle import load_into, read_json
 from mezzotint.models.components import Component, explaining, naming, open_component
 from mezzotint.models.formats import Reading
+from mezzotint.models.quantization import (
+    STORED,
+    keep_blocks,
+    packed_weights,
+    plain_places,
+    quantize_layers,
+    stored_segments,
+)
+from mezzotint.models.quantization.stored_blocks import Segment
 from mezzotint.models.single_stream import (
     OmniTransformer,
     SingleStreamConfig,
     SingleStreamTransformer,
+    matrix_rows,
     stream_published,
 )
 from mezzotint.models.sources import Sources, as_sources
@@ -30,6 +42,12 @@ from mezzotint.models.vision import from_published as vision_from_published
 from mezzotint.runtime.memory import large_blocks_given_back
 
 N = TypeVar("N", bound=nn.Module)
+# What of a network is called from outside and needs its weights.
+USED_BY = {
+    "text": ("encode", "encode_segments", "look"),
+    "transformer": ("forward", "refine_captions", "embed_captions", "refine"),
+    "autoencoder": ("moments", "encode", "decode"),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +61,9 @@ class Components:
     defaults: Settings
 
 
-def load_components(model: Path | Sources, device: torch.device, dtype: torch.dtype) -> Components:
+def load_components(
+    model: Path | Sources, device: torch.device, dtype: torch.dtype, placement: Placement = PLAIN
+) -> Components:
     """All components of a Z-Image model, ready to run.
 
     Raises:
@@ -52,13 +72,15 @@ def load_components(model: Path | Sources, device: torch.device, dtype: torch.dt
     """
     sources = as_sources(model)
     at = {name: (path, dtype, device, sources.variant_of(name)) for name, path in sources.components.items()}
-    return Components(
+    loaded = Components(
         defaults=read_defaults(sources.folder),
         schedule=load_schedule(sources.folder),
-        transformer=load_transformer(*at["transformer"]),
-        autoencoder=load_autoencoder(*at["vae"]),
-        text=load_text_encoder(*at["text_encoder"], tokenizer=sources.folder / "tokenizer"),
+        transformer=load_transformer(*at["transformer"], placement=placement),
+        autoencoder=load_autoencoder(*at["vae"], placement=placement),
+        text=load_text_encoder(*at["text_encoder"], tokenizer=sources.folder / "tokenizer", placement=placement),
     )
+    take_turns(loaded, device)
+    return loaded
 
 
 def load_schedule(model: Path) -> Schedule:
@@ -69,7 +91,12 @@ def load_schedule(model: Path) -> Schedule:
 
 
 def load_transformer(
-    path: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", variant: str | None = None
+    path: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    variant: str | None = None,
+    *,
+    placement: Placement = PLAIN,
 ) -> SingleStreamTransformer:
     """The S3-DiT of a `transformer/` folder or of a single file; in the dtype of its file when none is given.
 
@@ -84,18 +111,27 @@ def load_transformer(
         config = SingleStreamConfig.from_json(component.config)
     kind = SingleStreamTransformer if config.siglip_feat_dim is None else OmniTransformer
     transformer = unfilled(component, lambda: kind(config))
-    return filled(transformer, component, stream_published(Reading(component.tensors, dtype), config), device)
+    kept = quantize(transformer, placement.quantize, stored_segments(matrix_rows(config), component.tensors))
+    weights = stream_published(Reading(component.tensors, dtype), config, kept)
+    home = home_of(transformer, placement.transformer_leaves, placement.by_block, dtype, device)
+    return filled(transformer, component, weights, device, home)
 
 
 def load_autoencoder(
-    path: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", variant: str | None = None
+    path: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    variant: str | None = None,
+    *,
+    placement: Placement = PLAIN,
 ) -> Autoencoder:
     """The autoencoder of a `vae/` folder or of a single file, likewise."""
     component = open_component(path, "vae", variant)
     with naming(component.config_path):
         config = AutoencoderConfig.from_json(component.config)
     autoencoder = unfilled(component, lambda: Autoencoder(config))
-    return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device)
+    home = home_of(autoencoder, placement.transformer_leaves, False, dtype, device)
+    return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device, home)
 
 
 def load_text_tower(model: Path, dtype: torch.dtype | None = None) -> TextTower:
@@ -110,6 +146,7 @@ def load_text_encoder(
     variant: str | None = None,
     *,
     tokenizer: Path,
+    placement: Placement = PLAIN,
 ) -> TextTower:
     """The text tower of a `text_encoder/` folder or of a single file, with the tokenizer of a folder; likewise."""
     component = open_component(path, "text_encoder", variant)
@@ -118,8 +155,11 @@ def load_text_encoder(
     network = unfilled(component, lambda: build(config))
     network.rotary_emb = type(network.rotary_emb)(network.config)  # its tables are computed, so no file fills them
     tower = TextTower(network, load_tokenizer(tokenizer))
-    weights = Reading(text_from_published(component.tensors), dtype)
-    return filled(tower, component, weights.items(), device).to(device)
+    stored = text_from_published(component.tensors)
+    kept = quantize(tower, placement.quantize, stored_segments(plain_places(stored), stored))
+    weights = Reading({name: tensor for name, tensor in stored.items() if name not in kept}, dtype)
+    home = home_of(tower, placement.text_leaves, placement.by_block, dtype, device)
+    return filled(tower, component, weights.items(), device, home).to(device)
 
 
 def load_vision_tower(
@@ -158,12 +198,54 @@ def unfilled(component: Component, build: Callable[[], N]) -> N:
             raise FileFormatError(f"no network can have the sizes of this configuration ({reason})") from cause
 
 
-def filled(network: N, component: Component, weights: Iterable[tuple[str, Tensor]], device: torch.device | str) -> N:
+def quantize(network: nn.Module, name: str | None, segments: Mapping[str, list[Segment]]) -> set[str]:
+    """Layers of this format in the network's blocks; returns which weights are then not to be decoded."""
+    if name == STORED:
+        keep_blocks(network, segments)
+        return {f"{layer}.weight" for layer in segments}
+    if name is not None:
+        quantize_layers(network, name)
+    return set()
+
+
+def home_of(
+    network: nn.Module, leaves: bool, by_block: bool, dtype: torch.dtype | None, device: torch.device | str
+) -> Home | None:
+    """Where an unfilled network's weights will lie, if it is one that leaves its device."""
+    if not leaves:
+        return None
+    assert dtype is not None  # a pipeline has one
+    return Home(network, dtype, torch.device(device), by_block=by_block)
+
+
+def filled(
+    network: N,
+    component: Component,
+    weights: Iterable[tuple[str, Tensor]],
+    device: torch.device | str,
+    home: Home | None = None,
+) -> N:
     """A network with its weights, ready to run. Each is read when its turn comes, and leaves the CPU before the next.
+
+    With a home they go there instead; the network keeps it as `home` and is empty until `take_turns`.
 
     Raises:
         FileFormatError: They are broken, or do not fit; the message says whose they are.
     """
     with explaining(component), large_blocks_given_back():
-        load_into(network, {name: tensor.to(device) for name, tensor in weights}, component.path)
+        packed = packed_weights(network, weights, device)
+        state = {name: tensor if home is None else home.put(name, tensor) for name, tensor in packed}
+        load_into(network, state, component.path)
+    if home is not None:
+        home.move_out(network)
+        network.home = home  # type: ignore[assignment]
     return network.eval().requires_grad_(False)
+
+
+def take_turns(components: Any, device: torch.device) -> None:
+    """Those networks of a model that have a home come to the device when they are used."""
+    turns = Turns(device)
+    for name, methods in USED_BY.items():
+        network = getattr(components, name)
+        if home := getattr(network, "home", None):
+            turns.invite(network, home, methods, stays=name != "text")

@@ -6,14 +6,16 @@ from pathlib import Path
 import torch
 
 from mezzotint.errors import FileFormatError
-from mezzotint.generation.loading import filled, load_schedule, unfilled
+from mezzotint.generation.loading import filled, home_of, load_schedule, quantize, take_turns, unfilled
+from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.scheduler import Schedule
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder import QwenImageAutoencoder, QwenImageAutoencoderConfig
 from mezzotint.models.bundle import read_json
 from mezzotint.models.components import naming, open_component
-from mezzotint.models.dual_stream import DualStreamConfig, DualStreamTransformer, stream_published
+from mezzotint.models.dual_stream import DualStreamConfig, DualStreamTransformer, matrix_rows, stream_published
 from mezzotint.models.formats import Reading
+from mezzotint.models.quantization import plain_places, stored_segments
 from mezzotint.models.sources import Sources, as_sources
 from mezzotint.models.text import load_tokenizer
 from mezzotint.models.vision_language import PixelLimits, VisionLanguageConfig, VisionLanguageTower
@@ -32,7 +34,7 @@ class QwenImageComponents:
 
 
 def load_components(
-    model: Path | Sources, device: torch.device, dtype: torch.dtype, *, vision: bool
+    model: Path | Sources, device: torch.device, dtype: torch.dtype, placement: Placement = PLAIN, *, vision: bool
 ) -> QwenImageComponents:
     """All components of a model, ready to run; with the vision tower, which editing needs, or without.
 
@@ -42,17 +44,25 @@ def load_components(
     """
     sources = as_sources(model)
     at = {name: (path, dtype, device, sources.variant_of(name)) for name, path in sources.components.items()}
-    return QwenImageComponents(
+    tokenizer = sources.folder / "tokenizer"
+    loaded = QwenImageComponents(
         defaults=read_defaults(sources.folder),
         schedule=load_schedule(sources.folder),
-        transformer=load_transformer(*at["transformer"]),
-        autoencoder=load_autoencoder(*at["vae"]),
-        text=load_text_encoder(*at["text_encoder"], tokenizer=sources.folder / "tokenizer", vision=vision),
+        transformer=load_transformer(*at["transformer"], placement=placement),
+        autoencoder=load_autoencoder(*at["vae"], placement=placement),
+        text=load_text_encoder(*at["text_encoder"], tokenizer=tokenizer, vision=vision, placement=placement),
     )
+    take_turns(loaded, device)
+    return loaded
 
 
 def load_transformer(
-    path: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", variant: str | None = None
+    path: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    variant: str | None = None,
+    *,
+    placement: Placement = PLAIN,
 ) -> DualStreamTransformer:
     """The MMDiT of a `transformer/` folder or of a single file; in the dtype of its file when none is given.
 
@@ -66,18 +76,27 @@ def load_transformer(
     with naming(component.config_path):
         config = DualStreamConfig.from_json(component.config)
     transformer = unfilled(component, lambda: DualStreamTransformer(config))
-    return filled(transformer, component, stream_published(Reading(component.tensors, dtype), config), device)
+    kept = quantize(transformer, placement.quantize, stored_segments(matrix_rows(config), component.tensors))
+    weights = stream_published(Reading(component.tensors, dtype), config, kept)
+    home = home_of(transformer, placement.transformer_leaves, placement.by_block, dtype, device)
+    return filled(transformer, component, weights, device, home)
 
 
 def load_autoencoder(
-    path: Path, dtype: torch.dtype | None = None, device: torch.device | str = "cpu", variant: str | None = None
+    path: Path,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+    variant: str | None = None,
+    *,
+    placement: Placement = PLAIN,
 ) -> QwenImageAutoencoder:
     """The autoencoder of a `vae/` folder or of a single file, likewise."""
     component = open_component(path, "vae", variant)
     with naming(component.config_path):
         config = QwenImageAutoencoderConfig.from_json(component.config)
     autoencoder = unfilled(component, lambda: QwenImageAutoencoder(config))
-    return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device)
+    home = home_of(autoencoder, placement.transformer_leaves, False, dtype, device)
+    return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device, home)
 
 
 def load_text_encoder(
@@ -88,6 +107,7 @@ def load_text_encoder(
     *,
     tokenizer: Path,
     vision: bool,
+    placement: Placement = PLAIN,
 ) -> VisionLanguageTower:
     """The Qwen2.5-VL of a `text_encoder/` folder or of a single file, with or without its vision tower; likewise."""
     component = open_component(path, "text_encoder", variant)
@@ -99,8 +119,11 @@ def load_text_encoder(
     tokens = load_tokenizer(tokenizer)
     tower = unfilled(component, lambda: VisionLanguageTower(config, tokens))
     tower.compute_tables()
-    weights = Reading(tower_from_published(component.tensors, vision=vision), dtype)
-    return filled(tower, component, weights.items(), device).to(device)
+    stored = tower_from_published(component.tensors, vision=vision)
+    kept = quantize(tower, placement.quantize, stored_segments(plain_places(stored), stored))
+    weights = Reading({name: tensor for name, tensor in stored.items() if name not in kept}, dtype)
+    home = home_of(tower, placement.text_leaves, placement.by_block, dtype, device)
+    return filled(tower, component, weights.items(), device, home).to(device)
 
 
 def load_pixel_limits(model: Path) -> PixelLimits:

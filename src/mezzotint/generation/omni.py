@@ -21,6 +21,7 @@ from mezzotint.errors import FileFormatError, InputError, MissingFileError
 from mezzotint.generation.conditioning import Kept
 from mezzotint.generation.inputs import Inputs
 from mezzotint.generation.loading import Components, load_components, load_vision_tower
+from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.request import Request
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Task
@@ -58,7 +59,9 @@ class ZImageOmni(ZImage):
         self.vision = vision
 
     @classmethod
-    def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "ZImageOmni":
+    def load(
+        cls, model: Path | Sources, device: torch.device, dtype: torch.dtype, placement: Placement = PLAIN
+    ) -> "ZImageOmni":
         """
         Raises:
             MissingFileError, FileFormatError: As `loading.load_components`; or there is no vision tower, or none that
@@ -69,7 +72,7 @@ class ZImageOmni(ZImage):
             raise MissingFileError(f"{sources.folder / 'siglip'} is missing: an Omni model has its vision tower there")
         path, variant = sources.components["siglip"], sources.variant_of("siglip")
         vision = load_vision_tower(path, dtype, device, variant, processor=sources.folder / "siglip_processor")
-        components = load_components(sources, device, dtype)
+        components = load_components(sources, device, dtype, placement)
         width = components.transformer.config.siglip_feat_dim
         if width != vision.config.hidden_size:
             raise FileFormatError(

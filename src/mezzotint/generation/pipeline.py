@@ -29,6 +29,7 @@ from mezzotint.generation.inputs import Inputs, as_images, as_rgb
 from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
 from mezzotint.generation.omni import ZImageOmni
 from mezzotint.generation.picture_files import PictureParameters
+from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.qwen_image import QwenImage
 from mezzotint.generation.qwen_image_edit import QwenImageEdit, QwenImageEditPlus
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
@@ -80,8 +81,8 @@ class Result:
 class Pipeline:
     """A model, ready to run on one device."""
 
-    def __init__(self, model: Model, sources: Sources) -> None:
-        self.model, self.sources = model, sources
+    def __init__(self, model: Model, sources: Sources, placement: Placement = PLAIN) -> None:
+        self.model, self.sources, self.placement = model, sources, placement
         self._loras: list[tuple[Lora, float]] = []
         self._compiled = False
         self._applied = Applied([])
@@ -100,6 +101,8 @@ class Pipeline:
         variant: str | None = None,
         revision: str | None = None,
         compile: bool = False,
+        quantize: str | None = None,
+        offload: str = "none",
     ) -> "Pipeline":
         """Load a model: an embedded model's name, a model folder, a hub id, or a file of weights.
 
@@ -118,7 +121,10 @@ class Pipeline:
         )
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
-        pipe = cls(model_class(sources).load(sources, at, kind), sources)
+        placement = Placement(quantize=quantize, offload=offload)
+        if compile and placement.transformer_leaves:
+            raise InputError(f"offload {offload} moves the transformer, and compiled code wants it in one place")
+        pipe = cls(model_class(sources).load(sources, at, kind, placement), sources, placement)
         if compile:
             check_compiler(at)
             pipe._compile()
@@ -127,8 +133,8 @@ class Pipeline:
     def load_lora(self, files: Sequence[tuple[str | Path, float]], *, live: bool = False) -> None:
         """Put LoRAs, each with its weight, into the transformer, in place of those that are in it.
 
-        Fused into the weights they cost no time; `live` ones leave the weights alone. Either way `unload_lora` takes
-        them out exactly.
+        Fused into the weights they cost no time; `live` ones leave the weights alone, as all do where those are
+        quantised or leave the device. Either way `unload_lora` takes them out exactly.
 
         Raises:
             MissingFileError: A file is missing.
@@ -136,7 +142,8 @@ class Pipeline:
         """
         loras = [(read_lora(Path(path)), float(weight)) for path, weight in files]
         self.unload_lora()
-        self._applied = (apply_live if live else apply_fused)(self.transformer, loras)
+        apply = apply_live if live or self.placement.changes_weights else apply_fused
+        self._applied = apply(self.transformer, loras)
         self._loras = loras
         self._forget_compiled()
 

@@ -17,6 +17,7 @@ from torch import Tensor
 from mezzotint.errors import InputError
 from mezzotint.generation.inputs import Inputs, picture_tensor, scaled
 from mezzotint.generation.loading_qwen_image import QwenImageComponents, load_components, load_pixel_limits
+from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.qwen_image import MAX_TOKENS, QwenImage, Template
 from mezzotint.generation.request import Request
 from mezzotint.generation.settings import Settings
@@ -72,13 +73,15 @@ class QwenImageEdit(QwenImage):
         self.limits = limits
 
     @classmethod
-    def load(cls, model: Path | Sources, device: torch.device, dtype: torch.dtype) -> "QwenImageEdit":
+    def load(
+        cls, model: Path | Sources, device: torch.device, dtype: torch.dtype, placement: Placement = PLAIN
+    ) -> "QwenImageEdit":
         """
         Raises:
             MissingFileError, FileFormatError: As `loading_qwen_image.load_components`.
         """
         limits = load_pixel_limits(as_sources(model).folder)
-        return cls(load_components(model, device, dtype, vision=True), limits)
+        return cls(load_components(model, device, dtype, placement, vision=True), limits)
 
     def defaults_for(self, inputs: Inputs) -> Settings:
         """The new picture has the shape of one that is given, and the model's own area."""

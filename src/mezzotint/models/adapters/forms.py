@@ -96,11 +96,21 @@ class Change:
         magnitude = self.magnitude.float().to(weight.device)
         return adapted * (magnitude[order] if per_row else magnitude) / norm - base
 
+    @property
+    def needs_weight(self) -> bool:
+        """Whether `forward` looks at the weight: a plain low rank does not."""
+        return not isinstance(self.form, LowRank) or self.magnitude is not None
+
     def forward(
-        self, x: Float[Tensor, "*n in"], weight: Float[Tensor, "rows in"], strength: float, order: Int[Tensor, "rows"]
+        self,
+        x: Float[Tensor, "*n in"],
+        weight: Float[Tensor, "rows in"] | None,
+        strength: float,
+        order: Int[Tensor, "rows"],
     ) -> Float[Tensor, "*n rows"]:
         """What to add to x · Wᵀ; a plain low rank stays low."""
         if isinstance(self.form, LowRank) and self.magnitude is None:
             down, up = self.form.down.to(x), self.form.up.to(x)[order.to(x.device)]
             return strength * self.form.scale * ((x @ down.T) @ up.T)
+        assert weight is not None  # whoever calls has asked `needs_weight`
         return x @ self.of(weight, strength, order).to(x.dtype).T

@@ -17,10 +17,12 @@ from mezzotint.models.adapters.lora_file import Lora
 from mezzotint.models.dialects.z_image import original_name
 from mezzotint.models.dual_stream import DualStreamTransformer
 from mezzotint.models.fused_weights import Rows
+from mezzotint.models.quantization import QuantizedLinear
 from mezzotint.models.single_stream import SingleStreamTransformer
 
 NAMED_AT_MOST = 3
 WEIGHT = ".weight"
+Layer = nn.Linear | QuantizedLinear
 Placed = tuple[Rows, Change, float]
 Network = SingleStreamTransformer | DualStreamTransformer
 
@@ -71,24 +73,24 @@ def apply_live(network: Network, loras: Sequence[tuple[Lora, float]]) -> Applied
     return Applied([handle.remove for handle in handles])
 
 
-def _linear(network: nn.Module, name: str) -> nn.Linear:
+def _linear(network: nn.Module, name: str) -> Layer:
     layer = network.get_submodule(name)
-    assert isinstance(layer, nn.Linear), name  # all matrices of this network are
+    assert isinstance(layer, nn.Linear | QuantizedLinear), name  # all matrices of this network are
     return layer
 
 
-def _restoring(layer: nn.Linear, weight: Tensor) -> Callable[[], None]:
+def _restoring(layer: Layer, weight: Tensor) -> Callable[[], None]:
     def restore() -> None:
         layer.weight = weight  # type: ignore[assignment]
 
     return restore
 
 
-def _adding(placed: Sequence[Placed]) -> Callable[[nn.Linear, tuple[Tensor, ...], Tensor], Tensor]:
-    def add(layer: nn.Linear, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
+def _adding(placed: Sequence[Placed]) -> Callable[[Layer, tuple[Tensor, ...], Tensor], Tensor]:
+    def add(layer: Layer, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
         output = output.clone()
         for rows, change, strength in placed:
-            base = layer.weight[rows.start : rows.stop]
+            base = layer.weight[rows.start : rows.stop] if change.needs_weight else None
             output[..., rows.start : rows.stop] += change.forward(inputs[0], base, strength, rows.order)
         return output
 
@@ -146,7 +148,7 @@ def _check(lora: Lora, places: Mapping[str, Rows], network: Network) -> None:
         )
     for name, change in lora.changes.items():
         rows = places[name]
-        columns = network.get_parameter(rows.parameter).shape[1]
+        columns = _linear(network, rows.parameter.removesuffix(WEIGHT)).in_features
         if change.form.shape != (rows.stop - rows.start, columns):
             shape = list(change.form.shape)
             raise FileFormatError(

@@ -1,7 +1,7 @@
 """Linear layers in fewer bits, filled while a file is read, so that no network ever stands unpacked in memory.
 
-`linear.py` is what they share, `formats.py` puts them into a network. Ours instead of torchao's: on a processor they are
-as fast or faster (docs/log.md), and they know the dynamic, blockwise and low-rank ones alike.
+`linear.py` is what they share, `formats.py` puts them into a network. Ours instead of torchao's: on a processor they
+are as fast or faster (docs/log.md), and they know the dynamic, blockwise and low-rank ones alike.
 """
 
 from mezzotint.models.quantization.formats import (

@@ -1,8 +1,8 @@
 """Eight bits a number and a scale for every row: integers, or floats with four bits of exponent and three of mantissa.
 
 Weight-only kinds multiply in the input's dtype. Dynamic ones quantise the input as well, each token by its own largest
-magnitude, and multiply in eight bits where the device can (Dettmers et al. 2022, arXiv 2208.07339, section 2; Micikevicius
-et al. 2022, arXiv 2209.05433, for the floats).
+magnitude, and multiply in eight bits where the device can (Dettmers et al. 2022, arXiv 2208.07339, section 2; for the
+floats Micikevicius et al. 2022, arXiv 2209.05433).
 """
 
 from functools import lru_cache

@@ -16,10 +16,10 @@ LEAST = 2.0**-100  # magnitude of a block of zeros
 # The quantiles of a standard normal distribution, from −1 to 1, with 0 among them (Dettmers et al. 2023, QLoRA, arXiv
 # 2305.14314, appendix E).
 NORMAL_FLOAT = (
-    (-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453)
-    + (-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0)
-    + (0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224)
-    + (0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0)
+    *(-1.0, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453),
+    *(-0.28444138169288635, -0.18477343022823334, -0.09105003625154495, 0.0),
+    *(0.07958029955625534, 0.16093020141124725, 0.24611230194568634, 0.33791524171829224),
+    *(0.44070982933044434, 0.5626170039176941, 0.7229568362236023, 1.0),
 )
 
 
@@ -61,7 +61,10 @@ class Int4Linear(FourBitLinear):
 
     def pack(self, weight: Float[Tensor, "out in"]) -> dict[str, Shaped[Tensor, "..."]]:
         parts = [self._pack(self.in_blocks(weight[start:stop])) for start, stop in self.parts()]
-        return {name: torch.cat(part) for name, part in zip(("codes", "scale", "low"), zip(*parts), strict=True)}
+        return {
+            name: torch.cat(part)
+            for name, part in zip(("codes", "scale", "low"), zip(*parts, strict=True), strict=True)
+        }
 
     def _pack(self, x: Float[Tensor, "rows blocks 64"]) -> tuple[Tensor, Tensor, Tensor]:
         low, high = x.amin(2).bfloat16(), x.amax(2)
@@ -88,7 +91,7 @@ class NormalFloat4Linear(FourBitLinear):
 
     def pack(self, weight: Float[Tensor, "out in"]) -> dict[str, Shaped[Tensor, "..."]]:
         parts = [self._pack(self.in_blocks(weight[start:stop])) for start, stop in self.parts()]
-        return {name: torch.cat(part) for name, part in zip(("codes", "scale"), zip(*parts), strict=True)}
+        return {name: torch.cat(part) for name, part in zip(("codes", "scale"), zip(*parts, strict=True), strict=True)}
 
     def _pack(self, x: Float[Tensor, "rows blocks 64"]) -> tuple[Tensor, Tensor]:
         levels = torch.tensor(NORMAL_FLOAT, device=x.device)

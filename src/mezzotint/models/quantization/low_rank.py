@@ -1,7 +1,7 @@
-"""Four bits beside a low-rank branch that keeps what four bits lose most of (SVDQuant; Li et al. 2024, arXiv 2411.05007).
+"""Four bits beside a low-rank branch that keeps most of what four bits lose (SVDQuant; Li et al. 2024, 2411.05007).
 
-There outliers move from the activations into the weight, a branch of rank 32 takes the largest singular values of it,
-and four bits what is left. Here activations stay as they are, and nothing has to be calibrated: columns are levelled by
+There outliers move from the activations into the weight, a branch of rank 32 takes its largest singular values, and
+four bits what is left. Here activations stay as they are, and nothing has to be calibrated: columns are levelled by
 their own size before the branch is taken, so that an outlier does not spoil the scales of its block.
 """
 

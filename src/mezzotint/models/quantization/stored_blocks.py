@@ -1,6 +1,7 @@
 """A linear layer that keeps a GGUF file's own blocks, and decodes some rows of them at a time."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -51,7 +52,7 @@ class StoredBlocksLinear(QuantizedLinear):
         """No part has rows of two segments."""
         ends = {segment.rows.stop for segment in self.segments}
         bounds = sorted({start for start, _ in super().parts()} | ends | {0})
-        return list(zip(bounds, bounds[1:], strict=False))
+        return list(pairwise(bounds))
 
     def unpack(self, start: int, stop: int, dtype: torch.dtype) -> Float[Tensor, "rows in"]:
         number, segment = next((i, s) for i, s in enumerate(self.segments) if start in s.rows)
