@@ -9,9 +9,10 @@ import json
 import math
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
@@ -22,8 +23,11 @@ from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.sources import Sources, find_sources
 
 if TYPE_CHECKING:
+    from torch.distributed import ProcessGroup
+
     from mezzotint.generation.inputs import Inputs
     from mezzotint.generation.pipeline import Pipeline
+    from mezzotint.generation.profile import Profile
     from mezzotint.generation.request import Request
     from mezzotint.generation.task import Task
 
@@ -79,7 +83,14 @@ class Painting:
     dtype: Name = None
     """float32, bfloat16 or float16; by default the fastest that is safe on the device."""
     compile: bool = False
-    """Compile the network first: half a minute once, then faster. Pays from a few dozen pictures of one size on."""
+    """Compile the network first: a minute once, then faster at any size. Pays from a few dozen pictures on."""
+    cache: Annotated[float, tyro.conf.arg(metavar="T")] = 0.0
+    """Skip most of the network at steps that differ from the last one by less than this share; 0.1 changes little."""
+    parallel: Literal["sequence", "guidance"] | None = None
+    """Several processes make each picture together, started by torchrun: they share its tokens, or its two guidance
+    branches."""
+    profile: bool = False
+    """Print where the time and the memory went."""
     json: bool = False
     """Print one JSON object a picture, with all its parameters, instead of its path."""
 
@@ -132,13 +143,63 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
 
     from mezzotint.generation.pipeline import Pipeline
 
-    pipe = Pipeline.from_pretrained(sources, options.device, options.dtype, compile=options.compile)
-    pipe.load_lora(loras)
-    request = replace(request, settings=pipe.model.defaults_for(request.inputs).override(**chosen))
-    task = pipe.task(request)
-    for note in _notes(options, request):
-        print(note, file=sys.stderr)
-    _make(pipe, request, task, paths, options.json)
+    with _processes(options) as (device, group):
+        pipe = Pipeline.from_pretrained(sources, device, options.dtype, compile=options.compile)
+        pipe.load_lora(loras)
+        request = replace(request, settings=pipe.model.defaults_for(request.inputs).override(**chosen))
+        if group is not None:
+            request = _share(pipe, request, options, group)
+        with _profile(options, pipe) as profile:
+            task = pipe.task(request)
+            if group is not None and group.rank() > 0:
+                _assist(pipe, request, task)
+                return
+            for note in _notes(options, request):
+                print(note, file=sys.stderr)
+            _make(pipe, request, task, paths, options.json, profile)
+        if profile is not None:
+            print(profile.table(), file=sys.stderr)
+
+
+@contextmanager
+def _processes(options: Painting) -> "Iterator[tuple[str | None, ProcessGroup | None]]":
+    """The device of this process, and the processes that make each picture together; None where it is alone."""
+    if options.parallel is None:
+        yield options.device, None
+        return
+    from mezzotint.runtime.device import resolve_device
+    from mezzotint.runtime.distributed import process_device, process_group
+
+    device = process_device(options.device)
+    with process_group(resolve_device(device)) as group:
+        yield device, group
+
+
+def _share(pipe: "Pipeline", request: "Request", options: Painting, group: "ProcessGroup") -> "Request":
+    """Share the work; all make the first process's pictures."""
+    from mezzotint.generation.parallel import parallelize
+    from mezzotint.runtime.distributed import agreed
+
+    assert options.parallel is not None
+    parallelize(pipe.model, options.parallel, group)
+    return replace(request, seed=agreed(request.seed, group))
+
+
+def _assist(pipe: "Pipeline", request: "Request", task: "Task") -> None:
+    """The share of a process that writes no pictures."""
+    for _ in pipe.sample(request, task):
+        pass
+
+
+@contextmanager
+def _profile(options: Painting, pipe: "Pipeline") -> "Iterator[Profile | None]":
+    if not options.profile:
+        yield None
+        return
+    from mezzotint.generation.profile import profiling
+
+    with profiling(pipe) as profile:
+        yield profile
 
 
 def _prompts(options: Painting) -> tuple[str, ...]:
@@ -224,6 +285,7 @@ def _request(options: Painting, prompts: tuple[str, ...], settings: Settings, in
         count=options.count,
         settings=settings,
         sampler=options.sampler,
+        cache=options.cache,
         inputs=inputs,
     )
 
@@ -235,7 +297,14 @@ def _notes(options: Painting, request: "Request") -> Iterator[str]:
         yield "note: without guidance the negative prompt does nothing; give --guidance"
 
 
-def _make(pipe: "Pipeline", request: "Request", task: "Task", paths: PicturePaths, as_json: bool) -> None:
+def _make(
+    pipe: "Pipeline",
+    request: "Request",
+    task: "Task",
+    paths: PicturePaths,
+    as_json: bool,
+    profile: "Profile | None",
+) -> None:
     """Sample, decode and write batch by batch, so that an interruption keeps what is finished."""
     from mezzotint.generation.picture_files import write_picture
     from mezzotint.generation.pixels import to_pil
@@ -245,7 +314,8 @@ def _make(pipe: "Pipeline", request: "Request", task: "Task", paths: PicturePath
         for jobs, latents in pipe.sample(request, task, lambda step, x: advance(len(x))):
             for job, picture in zip(jobs, to_pil(pipe.decode(latents)), strict=True):
                 path, parameters = paths.of(job), pipe.parameters(request, job)
-                write_picture(path, picture, parameters)
+                with nullcontext() if profile is None else profile.part("PNG"):
+                    write_picture(path, picture, parameters)
                 found = {"path": str(path), **asdict(parameters)}
                 line = json.dumps(found, ensure_ascii=False) if as_json else str(path)
                 print(line, flush=True)

@@ -84,7 +84,7 @@ class Pipeline:
     def __init__(self, model: Model, sources: Sources, placement: Placement = PLAIN) -> None:
         self.model, self.sources, self.placement = model, sources, placement
         self._loras: list[tuple[Lora, float]] = []
-        self._compiled = False
+        self.compiled = False
         self._applied = Applied([])
 
     @classmethod
@@ -158,11 +158,11 @@ class Pipeline:
         """On a processor the compiled code holds the weights, packed as its products want them."""
         for network in self.model.networks:
             compile_network(network, frozen=self.device.type == "cpu")
-        self._compiled = True
+        self.compiled = True
 
     def _forget_compiled(self) -> None:
         """Compile anew at the next use: the weights have changed."""
-        if self._compiled:
+        if self.compiled:
             torch._dynamo.reset()
 
     @property

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 import torch
 import torch.distributed as dist
@@ -10,6 +11,8 @@ from jaxtyping import Shaped
 from torch import Tensor
 
 from mezzotint.errors import InputError
+
+T = TypeVar("T")
 
 
 def process_device(name: str | None) -> str | None:
@@ -65,7 +68,7 @@ def exchange(
     return out
 
 
-def agreed(value: int, group: dist.ProcessGroup) -> int:
+def agreed(value: T, group: dist.ProcessGroup) -> T:
     """The first process's value, at everybody."""
     values = [value]
     dist.broadcast_object_list(values, src=0, group=group)
