@@ -13,6 +13,7 @@ from mezzotint.runtime.progress import progress
 
 if TYPE_CHECKING:
     from mezzotint.curation.vectors.diagnosis import Findings
+    from mezzotint.curation.vectors.nearest import Nearest
     from mezzotint.curation.vectors.neighbours import Distribute
 
 _SHOWN = 10  # suspects, voids
@@ -51,6 +52,8 @@ class Search:
     """Processes; one uses all threads."""
     seed: int = 0
     """Of the cells and of the communities."""
+    accelerator: str | None = None
+    """Where cells are searched: cuda, cuda:1, mps; the processor when not given."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +193,7 @@ def _dedup(options: Dedup) -> None:
         best=options.best,
         k=search.k,
         partition=Partition(vectors_a_cell=search.vectors_a_cell, probes=search.probes, seed=search.seed),
+        search=_nearest(search),
         distribute=_distribute(search),
         progress=progress,
     )
@@ -230,6 +234,7 @@ def _diagnose(options: Diagnose) -> None:
         how=Diagnosis(least_rate=options.least_rate, least_blame=options.least_blame),
         k=search.k,
         partition=Partition(vectors_a_cell=search.vectors_a_cell, probes=search.probes, seed=search.seed),
+        search=_nearest(search),
         distribute=_distribute(search),
         progress=progress,
     )
@@ -293,3 +298,14 @@ def _distribute(search: Search) -> "Distribute":
     if not 1 <= search.workers <= 256:
         raise InputError(f"--workers is {search.workers}; it must be from 1 to 256")
     return map if search.workers == 1 else partial(distribute, workers=search.workers, resources=CPU)
+
+
+def _nearest(search: Search) -> "Nearest":
+    from mezzotint.curation.vectors.nearest import nearest
+
+    if search.accelerator is None:
+        return nearest
+    from mezzotint.curation.vectors.accelerated import DeviceNearest
+    from mezzotint.runtime.device import resolve_device
+
+    return DeviceNearest(str(resolve_device(search.accelerator)))

@@ -18,7 +18,7 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Int32, Int64
 from numpy import ndarray
 
-from mezzotint.curation.vectors.nearest import LEAST, NONE, merge, nearest, sample, spherical_k_means
+from mezzotint.curation.vectors.nearest import LEAST, NONE, Nearest, merge, nearest, sample, spherical_k_means
 from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, check_lengths, create_array, open_vectors
 from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
@@ -58,7 +58,7 @@ class Cells:
     probes: Int32[ndarray, "n p"]
 
     def look_up(
-        self, queries: Float32[ndarray, "q d"], probes: Int[ndarray, "q p"], k: int
+        self, queries: Float32[ndarray, "q d"], probes: Int[ndarray, "q p"], k: int, search: Nearest = nearest
     ) -> tuple[Float32[ndarray, "q k"], Int64[ndarray, "q k"]]:
         """The nearest k vectors of those in the cells that each query probes: cosines, falling, and the source's
         indices, −1 where there are fewer."""
@@ -71,7 +71,7 @@ class Cells:
             if inside.start == inside.stop:
                 continue
             query, probe = np.divmod(looking, probes.shape[1])
-            cosine, index = nearest(queries[query], self.vectors[inside].astype(np.float32), k)
+            cosine, index = search(queries[query], self.vectors[inside].astype(np.float32), k)
             cosines[probe, query] = cosine
             indices[probe, query] = np.where(index == NONE, NONE, self.members[inside][index])
         return merge(cosines, indices)
@@ -94,7 +94,7 @@ def cells_of(source: Path, folder: Path, partition: Partition) -> Cells:
     return open_cells(folder / "cells")
 
 
-def sort_into_cells(source: Path, folder: Path, partition: Partition) -> None:
+def sort_into_cells(source: Path, folder: Path, partition: Partition, search: Nearest = nearest) -> None:
     """Make the folder, all or nothing.
 
     Raises the errors of `open_vectors`; InputError for a source without vectors or with one that is not of length 1;
@@ -112,7 +112,7 @@ def sort_into_cells(source: Path, folder: Path, partition: Partition) -> None:
         shape = (len(vectors), min(partition.probes, count))
         probes = create_array(temporary / "source_probes.npy", np.int32, shape)
         for rows, block in blocks(vectors, str(source)):
-            probes[rows] = nearest(block, centroids, probes.shape[1])[1]
+            probes[rows] = search(block, centroids, probes.shape[1])[1]
         members = np.argsort(probes[:, 0], kind="stable")
         starts = np.searchsorted(probes[:, 0], np.arange(count + 1), sorter=members)
         for name, array in {"centroids": centroids, "groups": groups, "starts": starts, "members": members}.items():

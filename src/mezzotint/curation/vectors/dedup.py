@@ -16,6 +16,7 @@ from mezzotint.curation.runner import Progress, silent
 from mezzotint.curation.vectors.cells import Partition
 from mezzotint.curation.vectors.communities import Grouping, find_communities, stays
 from mezzotint.curation.vectors.embedding import PICTURES
+from mezzotint.curation.vectors.nearest import Nearest, nearest
 from mezzotint.curation.vectors.neighbours import Distribute, all_neighbours
 from mezzotint.curation.vectors.rows import best_first, read_rows
 from mezzotint.data.parquet import Format, pa
@@ -47,6 +48,7 @@ def deduplicate(
     best: str,
     k: int,
     partition: Partition,
+    search: Nearest = nearest,
     distribute: Distribute = map,
     progress: Progress = silent,
 ) -> Outcome:
@@ -64,6 +66,7 @@ def deduplicate(
         out / "neighbours",
         k=k,
         partition=partition,
+        search=search,
         distribute=distribute,
         progress=progress,
     )

@@ -23,6 +23,7 @@ from mezzotint.curation.vectors.dedup import PRUNE
 from mezzotint.curation.vectors.diagnosis import Diagnosis, Findings, diagnose
 from mezzotint.curation.vectors.embedders import PictureEmbedder, TextEmbedder
 from mezzotint.curation.vectors.embedding import CAPTIONS, PICTURES
+from mezzotint.curation.vectors.nearest import Nearest, nearest
 from mezzotint.curation.vectors.neighbours import Distribute, all_neighbours
 from mezzotint.curation.vectors.retrieval import joint
 from mezzotint.curation.vectors.rows import Row, read_rows
@@ -102,6 +103,7 @@ def diagnose_failures(
     how: Diagnosis,
     k: int,
     partition: Partition,
+    search: Nearest = nearest,
     distribute: Distribute = map,
     progress: Progress = silent,
 ) -> Findings:
@@ -112,7 +114,7 @@ def diagnose_failures(
     rows = read_rows(vectors)
     source = write_joint(vectors)
     found = all_neighbours(
-        source, out / "neighbours", k=k, partition=partition, distribute=distribute, progress=progress
+        source, out / "neighbours", k=k, partition=partition, search=search, distribute=distribute, progress=progress
     )
     communities = find_communities(found, grouping)
     cells = open_cells(out / "neighbours" / "cells")

@@ -1,5 +1,8 @@
 """What faiss does here: exact search among some vectors, spherical k-means, the merging of sorted lists."""
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 from jaxtyping import Float, Float32, Int64
 from numpy import ndarray
@@ -13,6 +16,8 @@ except ImportError as cause:
 
 NONE = -1  # the index that stands where fewer than k were found
 LEAST = np.finfo(np.float32).min  # and its cosine
+# `nearest`, or `accelerated.DeviceNearest`: queries, vectors and k to cosines and indices.
+Nearest = Callable[[ndarray, ndarray, int], tuple[Any, Any]]
 _ITERATIONS = 10
 _SAMPLE = 64  # vectors a centroid that k-means looks at
 

@@ -23,7 +23,7 @@ from numpy import ndarray
 
 from mezzotint.curation.runner import Progress, silent
 from mezzotint.curation.vectors.cells import Cells, Partition, open_cells, sort_into_cells
-from mezzotint.curation.vectors.nearest import LEAST, NONE
+from mezzotint.curation.vectors.nearest import LEAST, NONE, Nearest, nearest
 from mezzotint.curation.vectors.vector_file import create_array, open_vectors
 from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
@@ -52,10 +52,14 @@ def all_neighbours(
     *,
     k: int,
     partition: Partition,
+    search: Nearest = nearest,
     distribute: Distribute = map,
     progress: Progress = silent,
 ) -> Neighbours:
     """Find what is not found yet; returns a mapping of the result's file.
+
+    Args:
+        search: Among the vectors of a cell. distribute: The groups over processes or machines that see the folder.
 
     Raises the errors of `sort_into_cells`, InputError for a k below 1.
     """
@@ -66,9 +70,9 @@ def all_neighbours(
     keep_only(folder, made_of, (_RESULT, "part-*.npy", "cells"))
     if not (folder / _RESULT).is_file():
         if not (folder / "cells").is_dir():
-            sort_into_cells(source, folder / "cells", partition)
+            sort_into_cells(source, folder / "cells", partition, search)
         cells = open_cells(folder / "cells")
-        _search_groups(folder, cells, k, distribute, progress)
+        _search_groups(folder, cells, k, search, distribute, progress)
         _gather(folder, cells, k)
     found = np.load(folder / _RESULT, mmap_mode="r")
     return Neighbours(indices=found["index"], cosines=found["cosine"])
@@ -90,12 +94,14 @@ def merged(first: Neighbours, second: Neighbours) -> Neighbours:
     )
 
 
-def _search_groups(folder: Path, cells: Cells, k: int, distribute: Distribute, progress: Progress) -> None:
+def _search_groups(
+    folder: Path, cells: Cells, k: int, search: Nearest, distribute: Distribute, progress: Progress
+) -> None:
     parts = {group: _part(folder, group) for group in range(len(cells.groups) - 1)}
     missing = [group for group, path in parts.items() if not path.is_file()]
     bounds = cells.starts[cells.groups]
     with progress("neighbours", int(sum(bounds[group + 1] - bounds[group] for group in missing))) as advance:
-        for vectors in distribute(_SearchGroup(folder, k), missing):
+        for vectors in distribute(_SearchGroup(folder, k, search), missing):
             advance(vectors)
 
 
@@ -109,6 +115,7 @@ class _SearchGroup:
 
     folder: Path
     k: int
+    search: Nearest
 
     def __call__(self, group: int) -> int:
         cells = open_cells(self.folder / "cells")
@@ -118,7 +125,9 @@ class _SearchGroup:
             end = min(start + _QUERIES_AT_ONCE, last)
             rows = found[start - first : end - first]
             # One more than k, as each finds itself.
-            more = cells.look_up(cells.vectors[start:end].astype(np.float32), cells.probes[start:end], self.k + 1)
+            more = cells.look_up(
+                cells.vectors[start:end].astype(np.float32), cells.probes[start:end], self.k + 1, self.search
+            )
             rows["cosine"], rows["index"] = _without_itself(*more, cells.members[start:end])
         with atomic.file(_part(self.folder, group)) as temporary, temporary.open("wb") as file:
             np.save(file, found)
