@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+import torch
 
 from mezzotint.cli.main import main
 from mezzotint.models.bundle import read_weights
@@ -25,12 +26,26 @@ def test_any_to_any(model: Path, tmp_path: Path, capsys: Output) -> None:
     assert main(["convert", str(model), str(tmp_path / "ae.safetensors"), "--component", "vae"]) == 0
 
 
+def test_a_step_as_a_program(model: Path, tmp_path: Path, capsys: Output) -> None:
+    path = tmp_path / "step.pt2"
+    assert main(["convert", str(model), str(path), "--size", "48x32", "--tokens", "20"]) == 0
+    assert capsys.readouterr().out == f"{path}: a step for 48x32 pixels and 20 tokens\n"
+    program = torch.export.load(path)
+    shapes = [tuple(node.meta["val"].shape) for node in program.graph.nodes if node.name in program_inputs(program)]
+    assert shapes == [(1, 16, 4, 6), (1,), (1, 20, 32)]
+
+
+def program_inputs(program: torch.export.ExportedProgram) -> tuple[str, ...]:
+    return tuple(program.graph_signature.user_inputs)
+
+
 def test_what_is_wrong_is_one_line(model: Path, tmp_path: Path, capsys: Output) -> None:
     (tmp_path / "text.safetensors").write_text("no weights at all")
     for arguments, reason in (
         ([str(model), str(tmp_path / "x"), "--component", "unet"], "component 'unet' is not known"),
         ([str(model), str(tmp_path / "x"), "--format", "onnx"], "format 'onnx' is not known"),
         ([str(model), str(tmp_path / "x"), "--dtype", "q4_0"], "GGUF's alone"),
+        ([str(model), str(tmp_path / "x.onnx"), "--dtype", "q4_0"], "a program can be in float32"),
         ([str(model), str(model)], "is the source"),
         (["nothing", str(tmp_path / "x")], "model 'nothing' is neither"),
         ([str(tmp_path / "text.safetensors"), str(tmp_path / "x")], "text.safetensors: not a safetensors file"),

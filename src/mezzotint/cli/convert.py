@@ -1,7 +1,8 @@
 """Write a component's weights in another format: folder, single safetensors file, GGUF; any to any.
 
 What DEST is called says what it becomes: a .safetensors file is one in the layout of the original code and ComfyUI, a
-.gguf file is GGUF, anything else a folder as diffusers and transformers have it. It is there whole or not at all.
+.gguf file is GGUF, an .onnx or .pt2 file is one step of the transformer as a program of a fixed size, anything else a
+folder as diffusers and transformers have it. It is there whole or not at all.
 """
 
 import json
@@ -12,8 +13,13 @@ from typing import Annotated
 import tyro
 
 from mezzotint.errors import InputError
-from mezzotint.models.bundle import find_model
+from mezzotint.generation.settings import read_defaults
+from mezzotint.models.bundle import INDEX, find_model, read_json
 from mezzotint.models.conversion import convert, format_of
+from mezzotint.models.sources import find_sources
+
+PROGRAMS = (".onnx", ".pt2")
+DOWNSCALE = 8  # pixels that one of the latents stands for, with every published autoencoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +36,18 @@ class Options:
     """float32, bfloat16, float16, and in GGUF q8_0 or q4_0; by default every tensor keeps its own."""
     format: Annotated[str | None, tyro.conf.arg(metavar="NAME")] = None
     """folder, original, diffusers (a single file with the folder's names) or gguf, whatever DEST is called."""
+    size: Annotated[str | None, tyro.conf.arg(metavar="WxH")] = None
+    """Of the pictures that a program makes; by default the model's."""
+    tokens: Annotated[int, tyro.conf.arg(metavar="N")] = 128
+    """Of the prompts that a program takes, the chat template's included."""
     json: bool = False
     """Print JSON."""
 
 
 def run(options: Options) -> None:
+    if options.dest.suffix in PROGRAMS:
+        _write_program(options)
+        return
     path = Path(options.source)
     source = path if path.exists() else find_model(options.source)
     if options.dest.resolve() == source.resolve():
@@ -45,3 +58,28 @@ def run(options: Options) -> None:
         return
     kinds = ", ".join(f"{count} {dtype}" for dtype, count in done.dtypes.items())
     print(f"{options.dest}: {done.network}, {done.tensors} tensors ({kinds})")
+
+
+def _write_program(options: Options) -> None:
+    """One step of a model's transformer, for other runtimes."""
+    from mezzotint.cli.generate import parse_size
+    from mezzotint.generation import loading, loading_qwen_image
+    from mezzotint.generation.export import export_step, write_program
+    from mezzotint.runtime.device import DTYPES
+
+    if options.dtype is not None and options.dtype not in DTYPES:
+        raise InputError(f"dtype is {options.dtype!r}; a program can be in {', '.join(DTYPES)}")
+    sources = find_sources(options.source)
+    width, height = parse_size(options.size)
+    size = read_defaults(sources.folder).override(steps=None, guidance=None, width=width, height=height)
+    is_qwen = str(read_json(sources.folder / INDEX).get("_class_name")).startswith("QwenImage")
+    load = loading_qwen_image.load_transformer if is_qwen else loading.load_transformer
+    dtype = None if options.dtype is None else DTYPES[options.dtype]
+    network = load(sources.components["transformer"], dtype, variant=sources.variant_of("transformer"))
+    program = export_step(
+        network, batch=1, rows=size.height // DOWNSCALE, columns=size.width // DOWNSCALE, tokens=options.tokens
+    )
+    write_program(program, options.dest)
+    made = {"path": str(options.dest), "width": size.width, "height": size.height, "tokens": options.tokens}
+    told = f"{options.dest}: a step for {size.width}x{size.height} pixels and {options.tokens} tokens"
+    print(json.dumps(made) if options.json else told)

@@ -53,9 +53,8 @@ def gather(own: Shaped[Tensor, "own *k"], total: int, group: dist.ProcessGroup) 
     counts = shares(total, group.size())
     even = own.new_zeros(counts[0], *own.shape[1:])  # the first share is the largest; collectives want equal ones
     even[: len(own)] = own
-    everything = even.new_empty(group.size() * counts[0], *own.shape[1:])
-    dist.all_gather_into_tensor(everything, even, group=group)
-    parts = everything.split(counts[0])
+    parts = [torch.empty_like(even) for _ in counts]
+    dist.all_gather(parts, even, group=group)
     return torch.cat([part[:count] for part, count in zip(parts, counts, strict=True)])
 
 
