@@ -1,20 +1,32 @@
 """The nearest neighbours of all vectors beside faiss' inverted file, at equal recall and in one run; then communities.
 
-    python -m benchmarks.vectors [--count 200000] [--width 512] [--k 16] [--communities]
+    python -m benchmarks.vectors [--write docs/vectors.md] [--scale 0.1]
+
+Four parts, each in a process of its own, about five minutes on two cores: vectors in clusters and vectors near a
+manifold of 16 dimensions without gaps, 200,000 of 512 numbers, k 16, ours and faiss; from a million embeddings of 256
+numbers to communities, with its peak of memory; the same at a tenth, for the exponent of growth.
 
 Both divide the vectors into as many cells by the same k-means, and both are measured from the file on disk to the
-neighbours. faiss probes more and more cells until it finds as many true neighbours as ours. Recall is against exact
-search for a sample of the vectors.
+neighbours. faiss probes as many cells as ours, then twice as many, until it finds as many true neighbours. Recall is
+against exact search for a sample of the vectors. Disks and clocks are shared with nothing else in this process.
 """
 
 import argparse
-import resource
+import math
+import multiprocessing
 import tempfile
+import threading
 import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import faiss
 import numpy as np
+from benchmarks.pages import write_section
 from benchmarks.timing import machine
 from jaxtyping import Float, Int64
 from numpy import ndarray
@@ -27,56 +39,116 @@ from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, open_vectors, w
 
 SPREAD = 0.7  # of a cluster, in lengths of its centre
 CLUSTER = 50  # vectors
+DIMENSIONS = 16  # of the manifold
 ASKED = 1000  # vectors whose true neighbours are known
+K = 16
+T = TypeVar("T")
+TITLE = "Neighbours and communities"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Duel:
+    """Seconds and recall of ours and of faiss, which probed `probes` cells."""
+
+    data: str
+    vectors: int
+    partition: Partition
+    seconds: float
+    recall: float
+    faiss_seconds: float
+    faiss_recall: float
+    probes: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouped:
+    """From the file of embeddings to communities. `gibibytes` is the peak of memory that is no mapped file."""
+
+    vectors: int
+    searching: float
+    grouping: float
+    recall: float
+    communities: int
+    gibibytes: float
 
 
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
-    options.add_argument("--count", type=int, default=200_000)
-    options.add_argument("--width", type=int, default=512)
-    options.add_argument("--k", type=int, default=16)
-    options.add_argument("--vectors-a-cell", type=int, default=Partition.vectors_a_cell)
-    options.add_argument("--probes", type=int, default=Partition.probes)
-    options.add_argument("--communities", action="store_true", help="go on to communities, and leave faiss out")
+    options.add_argument("--scale", type=float, default=1.0, help="of all numbers of vectors, for a try")
+    options.add_argument("--write", type=Path)
     args = options.parse_args()
-    partition = Partition(vectors_a_cell=args.vectors_a_cell, probes=args.probes)
-    print(f"{machine()}; faiss {faiss.__version__} on {faiss.omp_get_max_threads()} threads")
-    print(f"{args.count} vectors of {args.width} numbers in clusters of about {CLUSTER}, k {args.k}, {partition}")
+    few, many = round(200_000 * args.scale), round(1_000_000 * args.scale)
+    duels = [
+        alone(duel, "clusters", few, Partition(probes=4)),
+        alone(duel, "manifold", few, Partition(vectors_a_cell=512, probes=16)),
+    ]
+    groups = [alone(group, count, Partition(probes=4)) for count in (many // 10, many)]
+    lines = [f"{machine()}; faiss {faiss.__version__} on {faiss.omp_get_max_threads()} threads.", ""]
+    lines += [*duel_lines(duels), "", *group_lines(groups), "", *estimate_lines()]
+    print("\n".join(lines))
+    if args.write is not None:
+        write_section(args.write, TITLE, lines)
+
+
+def alone(function: Callable[..., T], *arguments: object) -> T:
+    """In a process of its own, so that no part inherits another's memory."""
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
+
+
+# The parts ----------------------------------------------------------------------------------------
+
+
+def duel(data: str, count: int, partition: Partition) -> Duel:
     with tempfile.TemporaryDirectory() as scratch:
         path = Path(scratch) / "vectors.npy"
-        write_clusters(path, args.count, args.width)
-        seconds, found = ours(path, Path(scratch) / "found", args.k, partition)
-        asked, true = truth(path, args.k)
+        write(path, DATA[data](512, count), count, 512)
+        seconds, found = ours(path, Path(scratch) / "found", partition)
+        asked, true = truth(path)
         reached = recall(found.indices[asked], true)
-        print(f"mezzotint: {seconds:.1f} s, {args.count / seconds:.0f} vectors/s, recall {reached:.4f}")
-        if args.communities:
-            report_communities(found, seconds)
-        else:
-            report_faiss(path, args.k, -(-args.count // partition.vectors_a_cell), asked, true, reached, seconds)
+        theirs = inverted_file(path, -(-count // partition.vectors_a_cell), partition.probes)
+        tried = ((*search, recall(indices[asked], true)) for *search, indices in theirs)
+        probes, faiss_seconds, its = next(row for row in tried if row[-1] >= reached - 1e-3)
+    return Duel(
+        data=data,
+        vectors=count,
+        partition=partition,
+        seconds=seconds,
+        recall=reached,
+        faiss_seconds=faiss_seconds,
+        faiss_recall=its,
+        probes=probes,
+    )
 
 
-def write_clusters(path: Path, count: int, width: int) -> None:
-    """Unit vectors around centres that are drawn anew for each block, in no order."""
-    rng = np.random.default_rng(0)
-    centres = rng.standard_normal((max(1, count // CLUSTER), width), np.float32)
+def group(count: int, partition: Partition) -> Grouped:
+    with tempfile.TemporaryDirectory() as scratch, watched() as peak:
+        path = Path(scratch) / "vectors.npy"
+        write(path, clusters(256, count), count, 256)
+        peak.clear()
+        searching, found = ours(path, Path(scratch) / "found", partition)
+        start = time.perf_counter()
+        communities = find_communities(found, Grouping(cosine=0.5))
+        grouping = time.perf_counter() - start
+        asked, true = truth(path)
+        return Grouped(
+            vectors=count,
+            searching=searching,
+            grouping=grouping,
+            recall=recall(found.indices[asked], true),
+            communities=np.unique(communities).size,
+            gibibytes=max(peak),
+        )
 
-    def block(rows: int) -> Float[ndarray, "rows width"]:
-        vectors = centres[rng.integers(0, len(centres), rows)]
-        vectors = vectors + SPREAD * rng.standard_normal((rows, width), np.float32)
-        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
-    sizes = [min(ROWS_AT_ONCE, count - start) for start in range(0, count, ROWS_AT_ONCE)]
-    write_vectors(path, map(block, sizes), rows=count, width=width)
-
-
-def ours(path: Path, folder: Path, k: int, partition: Partition) -> tuple[float, Neighbours]:
+def ours(path: Path, folder: Path, partition: Partition) -> tuple[float, Neighbours]:
     start = time.perf_counter()
-    found = all_neighbours(path, folder, k=k, partition=partition)
+    found = all_neighbours(path, folder, k=K, partition=partition)
     return time.perf_counter() - start, found
 
 
-def inverted_file(path: Path, k: int, cells: int, probes: list[int]) -> tuple[float, dict[int, tuple[float, ndarray]]]:
-    """Seconds to build faiss' index, then of each number of probes those of the search, and what it found."""
+def inverted_file(path: Path, cells: int, probes: int) -> Iterator[tuple[int, float, ndarray]]:
+    """With ever more probes: seconds of faiss' index and the search together, and what it found."""
     start = time.perf_counter()
     vectors = open_vectors(path).astype(np.float32)
     width = vectors.shape[1]
@@ -85,47 +157,57 @@ def inverted_file(path: Path, k: int, cells: int, probes: list[int]) -> tuple[fl
     index.train(vectors[sample(len(vectors), cells, seed=0)])
     index.add(vectors)
     built = time.perf_counter() - start
-    found = {}
-    for index.nprobe in probes:
+    for index.nprobe in (probes << doubled for doubled in range(max(1, (cells // probes).bit_length()))):
         start = time.perf_counter()
-        indices = index.search(vectors, k + 1)[1]
+        indices = index.search(vectors, K + 1)[1]
         itself = np.argsort(indices == np.arange(len(vectors))[:, None], axis=1, kind="stable")[:, :-1]
-        found[index.nprobe] = (time.perf_counter() - start, np.take_along_axis(indices, itself, axis=1))
-    return built, found
+        yield index.nprobe, built + time.perf_counter() - start, np.take_along_axis(indices, itself, axis=1)
 
 
-def report_faiss(
-    path: Path, k: int, cells: int, asked: Int64[ndarray, "a"], true: Int64[ndarray, "a k"], reached: float, took: float
-) -> None:
-    """faiss with ever more probes, up to the recall that was reached."""
-    for probes in (1 << power for power in range(cells.bit_length())):
-        built, found = inverted_file(path, k, cells, [probes])
-        seconds, indices = found[probes]
-        its = recall(indices[asked], true)
-        total = built + seconds
-        print(
-            f"faiss IVF{cells}, {probes} probes: {total:.1f} s ({seconds:.1f} s of it search), recall {its:.4f}, "
-            f"{total / took:.2f} times ours",
-            flush=True,
+# Vectors ------------------------------------------------------------------------------------------
+
+Block = Callable[[np.random.Generator, int], Float[ndarray, "rows width"]]
+
+
+def clusters(width: int, count: int) -> Block:
+    """Around centres, each vector's drawn anew."""
+    centres = np.random.default_rng(0).standard_normal((max(1, count // CLUSTER), width), np.float32)
+
+    def block(rng: np.random.Generator, rows: int) -> Float[ndarray, "rows width"]:
+        near = centres[rng.integers(0, len(centres), rows)]
+        return near + SPREAD * rng.standard_normal((rows, width), np.float32)
+
+    return block
+
+
+def manifold(width: int, count: int) -> Block:
+    """Normal in a few dimensions, with as much noise in all others together as in three of these."""
+    axes = np.random.default_rng(0).standard_normal((DIMENSIONS, width), np.float32)
+
+    def block(rng: np.random.Generator, rows: int) -> Float[ndarray, "rows width"]:
+        return rng.standard_normal((rows, DIMENSIONS), np.float32) @ axes + 1.7 * rng.standard_normal(
+            (rows, width), np.float32
         )
-        if its >= reached:
-            return
+
+    return block
 
 
-def report_communities(found: Neighbours, seconds: float) -> None:
-    start = time.perf_counter()
-    communities = find_communities(found, Grouping(cosine=0.5))
-    grouping = time.perf_counter() - start
-    gigabytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-    print(f"{np.unique(communities).size} communities in {grouping:.1f} s; {seconds + grouping:.1f} s in all")
-    print(f"{gigabytes:.1f} GiB at most, pages of mapped files included")
+DATA: dict[str, Callable[[int, int], Block]] = {"clusters": clusters, "manifold": manifold}
 
 
-def truth(path: Path, k: int) -> tuple[Int64[ndarray, "a"], Int64[ndarray, "a k"]]:
+def write(path: Path, block: Block, count: int, width: int) -> None:
+    rng = np.random.default_rng(1)
+    sizes = (min(ROWS_AT_ONCE, count - start) for start in range(0, count, ROWS_AT_ONCE))
+    blocks = (block(rng, rows) for rows in sizes)
+    units = (one / np.linalg.norm(one, axis=1, keepdims=True) for one in blocks)
+    write_vectors(path, units, rows=count, width=width)
+
+
+def truth(path: Path) -> tuple[Int64[ndarray, "a"], Int64[ndarray, "a k"]]:
     """Some vectors, by position, and their true neighbours."""
     vectors = open_vectors(path)
     asked = np.sort(np.random.default_rng(1).choice(len(vectors), min(ASKED, len(vectors)), replace=False))
-    indices = nearest(vectors[asked].astype(np.float32), vectors.astype(np.float32), k + 1)[1]
+    indices = nearest(vectors[asked].astype(np.float32), vectors.astype(np.float32), K + 1)[1]
     order = np.argsort(indices == asked[:, None], axis=1, kind="stable")[:, :-1]
     return asked, np.take_along_axis(indices, order, axis=1)
 
@@ -133,6 +215,89 @@ def truth(path: Path, k: int) -> tuple[Int64[ndarray, "a"], Int64[ndarray, "a k"
 def recall(found: Int64[ndarray, "a k"], true: Int64[ndarray, "a k"]) -> float:
     """The share of the true neighbours that was found."""
     return float((np.asarray(found)[:, :, None] == true[:, None]).any(1).mean())
+
+
+@contextmanager
+def watched() -> Iterator[list[float]]:
+    """This process' memory that is no mapped file, in GiB, every 50 ms."""
+    seen, over = [0.0], threading.Event()
+
+    def watch() -> None:
+        while not over.wait(0.05):
+            lines = Path("/proc/self/status").read_text().splitlines()
+            seen.append(next(int(line.split()[1]) for line in lines if line.startswith("RssAnon")) / 2**20)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    thread.start()
+    try:
+        yield seen
+    finally:
+        over.set()
+        thread.join()
+
+
+# The page -----------------------------------------------------------------------------------------
+
+
+def duel_lines(duels: list[Duel]) -> Iterator[str]:
+    yield f"All neighbours of vectors of 512 numbers, k {K}, from the file on disk."
+    yield ""
+    yield "| data | vectors | cells of | probes | vectors/s | recall | faiss IVF, probes | vectors/s | recall | ratio |"
+    yield "| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+    for one in duels:
+        yield (
+            f"| {one.data} | {one.vectors:,} | {one.partition.vectors_a_cell} | {one.partition.probes} | "
+            f"{one.vectors / one.seconds:,.0f} | {one.recall:.3f} | {one.probes} | "
+            f"{one.vectors / one.faiss_seconds:,.0f} | {one.faiss_recall:.3f} | "
+            f"{one.faiss_seconds / one.seconds:.2f}× |"
+        )
+
+
+def group_lines(groups: list[Grouped]) -> Iterator[str]:
+    small, large = groups
+    grown = math.log(large.vectors / small.vectors)
+    exponents = [
+        math.log(after / before) / grown
+        for before, after in ((small.searching, large.searching), (small.grouping, large.grouping))
+    ]
+    yield f"From embeddings of 256 numbers to communities, k {K}, in clusters of about {CLUSTER}."
+    yield ""
+    yield "| vectors | neighbours, s | communities, s | together, s | recall | communities | peak, GiB |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for one in groups:
+        yield (
+            f"| {one.vectors:,} | {one.searching:.1f} | {one.grouping:.1f} | {one.searching + one.grouping:.1f} | "
+            f"{one.recall:.3f} | {one.communities:,} | {one.gibibytes:.2f} |"
+        )
+    yield ""
+    yield (
+        f"Time grows with the number of vectors to the power of {exponents[0]:.2f} for neighbours (with cells of one "
+        f"size, there are ever more centroids to compare with) and {exponents[1]:.2f} for communities."
+    )
+
+
+def estimate_lines() -> Iterator[str]:
+    """A billion embeddings on 8 GPUs; nothing of it was measured here."""
+    items, width, cell, probes, gpus = 1e9, 256, 4096, 8, 8
+    product, selected, read = 30e12, 5e9, 1e9  # FLOP/s in fp32, numbers/s through top-k, bytes/s from disk, of one GPU
+    cells = items / cell
+    steps = {
+        "k-means, 10 iterations on 64 vectors a cell": 10 * 64 * cells * cells * 2 * width / product,
+        "assignment to cells": items * cells * 2 * width / product,
+        "products within cells": items * probes * cell * 2 * width / product,
+        "top-k of the candidates": items * (probes * cell + cells) / selected,
+        "reading: the source twice, each cell once a probe": items * width * 2 * (2 + probes) / read,
+    }
+    hours = sum(steps.values()) / gpus / 3600
+    yield (
+        f"**A billion on {gpus} GPUs: an estimate of {hours:.1f} h**, beside 8 h published for a billion on 8 H800 "
+        "(Z-Image report, index and 100 neighbours; hardware, k and recall differ). Not measured. Assumed are "
+        f"{width} numbers, cells of {cell:,}, {probes} probes, and of one GPU {product / 1e12:.0f} TFLOP/s in fp32, "
+        f"{selected / 1e9:.0f} billion numbers a second through top-k and {read / 1e9:.0f} GB/s from disk; tasks are "
+        "independent, so eight are taken for eight times as fast. In GPU-hours: "
+        + ", ".join(f"{name} {seconds / 3600:.1f}" for name, seconds in steps.items())
+        + ". Communities are not in it: their graph of 16 edges a vector has to be held by one machine."
+    )
 
 
 if __name__ == "__main__":
