@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.stage import Stage
 from mezzotint.curation.thresholds import DEFAULTS, Between, Formats, with_changes
 from mezzotint.data.parquet import pa
@@ -25,7 +25,7 @@ def test_formats_are_kept_by_name() -> None:
 
 def test_defaults_are_stages_of_known_measures_each_once() -> None:
     assert all(isinstance(limit, Stage) for limit in (*DEFAULTS, Formats()))
-    assert {limit.measure for limit in DEFAULTS} <= set(MEASURES)
+    assert {limit.measure for limit in DEFAULTS} <= set(ALL_MEASURES)
     assert len({limit.measure for limit in DEFAULTS}) == len(DEFAULTS)
 
 
@@ -61,6 +61,6 @@ def test_mistakes_are_one_clear_line(text: str, complaint: str) -> None:
 def test_the_guide_lists_the_defaults() -> None:
     guide = (Path(__file__).parents[2] / "docs" / "guides" / "curate.md").read_text(encoding="utf-8")
     listed = dict(re.findall(r"^\| `(\w+)` \|.*\| ([^|]+) \|$", guide, re.MULTILINE))
-    assert {name: limit for name, limit in listed.items() if name in MEASURES} == {
+    assert {name: limit for name, limit in listed.items() if name in ALL_MEASURES} == {
         limit.measure: "no limit" if str(limit) == ".." else str(limit) for limit in DEFAULTS
     }

@@ -13,7 +13,8 @@ from rich.table import Column, Table
 from mezzotint.cli.curate_vectors import VectorOptions, run_vectors
 from mezzotint.cli.main import INTERRUPTED
 from mezzotint.curation.curate import DEFAULT_RULES, curate
-from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.engine import use_cluster
+from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.report.funnel import Funnel
 from mezzotint.curation.sources import Origin
 from mezzotint.curation.sources.locate import last_part
@@ -39,7 +40,9 @@ class Run:
     credit: str = ""
     """Whom the pictures are by, where the input does not say it."""
     workers: int = max(1, os.cpu_count() or 1)
-    """Processes."""
+    """Processes, on all machines together."""
+    cluster: str | None = None
+    """A Ray cluster to run on, as host:port; its machines see the same files. "local" starts one here."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,6 +67,8 @@ def run(options: Options) -> None:
     rules = replace(DEFAULT_RULES, limits=with_changes(options.limits))
     source = options.source or last_part(options.input)
     origin = Origin(source=source, licence=options.licence, credit=options.credit)
+    if options.cluster is not None:
+        use_cluster(options.cluster)
     try:
         funnel = curate(
             options.input, options.out, origin=origin, rules=rules, workers=options.workers, progress=progress
@@ -88,6 +93,6 @@ def _print_funnel(funnel: Funnel) -> None:
 def _print_limits() -> None:
     limits = {limit.measure: str(limit) for limit in DEFAULTS}
     table = Table("measure", "default limit", title="Measures; the limits are this project's own")
-    for name in MEASURES:
+    for name in ALL_MEASURES:
         table.add_row(name, limits.get(name, ".."))
     Console().print(table)

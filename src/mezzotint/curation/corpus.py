@@ -9,7 +9,7 @@ from typing import Any
 
 from mezzotint.curation import tables
 from mezzotint.curation.engine import distribute
-from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.runner import MANIFEST, Line, Progress, Shard
 from mezzotint.curation.stage import CPU
 from mezzotint.data.records import Caption, Record, write_shard
@@ -17,7 +17,7 @@ from mezzotint.runtime import atomic
 
 PART = "curated"
 _VERSION = {"corpus": "1"}
-_MEASURED = ("number", "width", "height", "sha256", *MEASURES)
+_MEASURED = ("number", "width", "height", "sha256", *ALL_MEASURES)
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def _record(row: dict[str, Any], measured: dict[str, Any]) -> Record:
     known = {field.name: row[field.name] for field in fields(Record)}
     known |= {name: measured[name] for name in ("width", "height", "sha256")}
     known["captions"] = tuple(Caption(**caption) for caption in row["captions"])
-    known["measures"] = {**dict(row["measures"]), **{name: measured[name] for name in MEASURES}}
+    known["measures"] = {**dict(row["measures"]), **{name: measured[name] for name in ALL_MEASURES}}
     return Record(**known | {"path": None})
 
 

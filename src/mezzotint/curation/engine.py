@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from mezzotint.curation.stage import Resources
-from mezzotint.errors import MezzotintError, MissingDependencyError
+from mezzotint.errors import InputError, MezzotintError, MissingDependencyError
 
 # Nothing is reported to anybody, and the only bar is ours; Daft reads these when it is imported.
 os.environ |= {"DAFT_ANALYTICS_ENABLED": "0", "DO_NOT_TRACK": "true", "DAFT_PROGRESS_BAR": "0"}
@@ -37,6 +37,25 @@ class _Task:
             except MezzotintError as error:
                 self._error = error
         return pickle.dumps(self._error)
+
+
+def use_cluster(address: str) -> None:
+    """From now on, what this process distributes runs on a Ray cluster: host:port, or "local" for one started here.
+
+    Its machines must see the same files under the same paths. What a worker was doing that died is done again, by Ray.
+
+    Raises MissingDependencyError where Ray is not installed, InputError where no cluster answers.
+    """
+    os.environ["RAY_USAGE_STATS_ENABLED"] = "0"
+    try:
+        import ray  # large, and needed on clusters alone
+    except ImportError as cause:
+        raise MissingDependencyError("clusters are reached by Ray: pip install 'mezzotint[cluster]'") from cause
+    try:
+        ray.init(address, include_dashboard=False if address == "local" else None, log_to_driver=False)
+    except (ConnectionError, ValueError, RuntimeError) as error:
+        raise InputError(f"no Ray cluster answers at {address!r}: {str(error).splitlines()[0]}") from error
+    daft.set_runner_ray(noop_if_initialized=True)
 
 
 def distribute(

@@ -6,7 +6,7 @@ The limits are ours: the reports that name such filters publish none. `mezzotint
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.stage import CPU, Outcome, Resources
 from mezzotint.data.parquet import pa
 from mezzotint.errors import InputError
@@ -73,16 +73,21 @@ DEFAULTS = (
     Between(measure="short_side", least=256),
     Between(measure="aspect", most=4),
     Between(measure="compression_ratio", most=150),
-    Between(measure="blockiness", most=1.9),
+    Between(measure="blockiness", most=1.3),
     Between(measure="transient_jpeg", least=0.02),
     Between(measure="entropy", least=0.5),
     Between(measure="border_variance"),  # no limit: a cut-out on white is no defect where cut-outs are wanted
     Between(measure="luma", least=15, most=250),
     Between(measure="saturation"),
-    Between(measure="colour_cast", most=30),
+    Between(measure="colour_cast", most=11),
     Between(measure="clarity", least=30),
     Between(measure="texture", least=0.02),
-    Between(measure="noise", most=15),
+    Between(measure="noise", most=12),
+    Between(measure="mosaic"),
+    Between(measure="watermark"),
+    Between(measure="qr_codes", most=0),
+    Between(measure="bar_codes", most=0),
+    Between(measure="invalid_captions"),
 )
 
 
@@ -99,8 +104,8 @@ def with_changes(text: str, limits: Sequence[Between] = DEFAULTS) -> list[Betwee
             raise InputError(
                 f"limit {part!r} is not of the form measure=least..most, such as clarity=30.. or luma=20..240"
             )
-        if measure not in MEASURES:
-            raise InputError(f"there is no measure {measure!r}: measures are {', '.join(MEASURES)}")
+        if measure not in ALL_MEASURES:
+            raise InputError(f"there is no measure {measure!r}: measures are {', '.join(ALL_MEASURES)}")
         old = changed.get(measure, Between(measure=measure))
         changed[measure] = replace(old, least=_number(least, part), most=_number(most, part))
     return list(changed.values())

@@ -7,7 +7,7 @@ from PIL import Image
 from tests.curation.profiling.pictures import detailed, encoded
 
 from mezzotint.curation.profiling import hashes
-from mezzotint.curation.profiling.stage import MEASURES, OTHERS, Profile
+from mezzotint.curation.profiling.stage import ALL_MEASURES, OTHERS, Profile
 from mezzotint.curation.sources.rows import Found, Origin, batches, blank
 from mezzotint.curation.stage import ROW, Stage, apply, table_schema
 
@@ -31,7 +31,7 @@ def rows() -> dict[str, dict[str, object]]:
 def test_it_keeps_the_contract() -> None:
     assert isinstance(Profile(), Stage)
     assert pickle.loads(pickle.dumps(Profile())) == Profile()
-    assert len({field.name for field in Profile().writes}) == 3 + len(MEASURES) + len(OTHERS)
+    assert len({field.name for field in Profile().writes}) == 3 + len(ALL_MEASURES) + len(OTHERS)
 
 
 def test_what_cannot_be_read_says_why_and_has_no_measures(rows: dict[str, dict[str, object]]) -> None:
@@ -47,7 +47,7 @@ def test_what_cannot_be_read_says_why_and_has_no_measures(rows: dict[str, dict[s
 def test_what_is_read_has_every_measure(rows: dict[str, dict[str, object]]) -> None:
     for name in ("good", "jpeg", "animated"):
         row = rows[name]
-        assert all(isinstance(row[measure], float) and np.isfinite(row[measure]) for measure in MEASURES)
+        assert all(isinstance(row[measure], float) and np.isfinite(row[measure]) for measure in ALL_MEASURES)
         assert (row["width"], row["height"], row["short_side"], row["aspect"]) == (300, 200, 200, 1.5)
         assert row["file_bytes"] == len(FILES[name])
         assert row["compression_ratio"] == 300 * 200 * 3 / len(FILES[name])

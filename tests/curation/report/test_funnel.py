@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mezzotint.curation.copies import NAME as DUPLICATES
-from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.report.funnel import BINS, EXAMPLES, Funnel, build_funnel
 from mezzotint.curation.thresholds import Between
 
@@ -16,13 +16,13 @@ STAGES = ["read", "profile", "luma", "noise", DUPLICATES]
 def verdicts() -> Iterator[dict[str, Any]]:
     """On a hundred pictures with luma 0, 2, 4, …; one unreadable, and one a copy."""
     for number in range(100):
-        row: dict[str, Any] = {name: float(number) for name in MEASURES}
+        row: dict[str, Any] = {name: float(number) for name in ALL_MEASURES}
         row |= {"id": f"{number}", "preview": b"jpeg", "luma": number * 2.0, "noise": 1.0}
         row |= {"dropped_by": None, "reason": None, "of": None}
         if row["luma"] < 10:
             row |= {"dropped_by": "luma", "reason": "below 10"}
         if number == 50:
-            row |= dict.fromkeys(MEASURES) | {"preview": None, "dropped_by": "profile", "reason": "an empty file"}
+            row |= dict.fromkeys(ALL_MEASURES) | {"preview": None, "dropped_by": "profile", "reason": "an empty file"}
         if number == 60:
             row |= {"dropped_by": DUPLICATES, "reason": "an exact copy", "of": "61"}
         yield row

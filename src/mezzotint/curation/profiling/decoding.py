@@ -36,7 +36,8 @@ class Picture:
     rgb: UInt8[ndarray, "h w 3"]  # upright; averaged over whole pixels so that the longer side is from 342 to 767 ...
     luma: UInt8[ndarray, "h w"]  # ... or as it is, where that is less; luma is Y of ITU-R BT.601
     small: UInt8[ndarray, "s t 3"]  # the same, reduced to at most 96 pixels
-    patch: UInt8[ndarray, "p q"]  # luma of the middle, as it is stored: neither reduced nor turned
+    stored: UInt8[ndarray, "H W"]  # luma as it is stored: neither reduced nor turned ...
+    patch: UInt8[ndarray, "p q"]  # ... and the middle of it
 
 
 def decode(data: bytes) -> Picture:
@@ -46,7 +47,7 @@ def decode(data: bytes) -> Picture:
         stored = _stored(data, header)
         factor = max(1, round(max(stored.size) / SIDE))
         reduced = _on_white(_reduced(stored, factor))
-        patch = _on_white(stored.crop(_middle(*stored.size))).convert("L")
+        luma = np.asarray(_on_white(stored).convert("L"))
         if header.orientation in _TURNS:
             reduced = reduced.transpose(_TURNS[header.orientation])
     return Picture(
@@ -55,7 +56,8 @@ def decode(data: bytes) -> Picture:
         rgb=np.asarray(reduced),
         luma=np.asarray(reduced.convert("L")),
         small=np.asarray(_reduced(reduced, -(-max(reduced.size) // SMALL_SIDE))),
-        patch=np.asarray(patch),
+        stored=luma,
+        patch=luma[_middle(luma.shape[0]), _middle(luma.shape[1])],
     )
 
 
@@ -96,7 +98,7 @@ def _reduced(picture: Image.Image, factor: int) -> Image.Image:
     return picture.reduce((across, down), box)
 
 
-def _middle(width: int, height: int) -> tuple[int, int, int, int]:
-    """The box of the patch, from a corner of JPEG's grid."""
-    left, top = (max(0, length - PATCH) // 2 // _GRID * _GRID for length in (width, height))
-    return left, top, min(left + PATCH, width), min(top + PATCH, height)
+def _middle(length: int) -> slice:
+    """The side of the patch, from a corner of JPEG's grid."""
+    start = max(0, length - PATCH) // 2 // _GRID * _GRID
+    return slice(start, min(start + PATCH, length))

@@ -1,12 +1,12 @@
 """The stage that decodes each picture once and takes every measure of it; what it cannot read it drops."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import simplejpeg
 
-from mezzotint.curation.profiling import colour, compression, hashes, light, sharpness
+from mezzotint.curation.profiling import captions, codes, colour, compression, hashes, light, overlays, sharpness
 from mezzotint.curation.profiling.decoding import Picture, decode
 from mezzotint.curation.stage import CPU, Outcome, Resources
 from mezzotint.data.parquet import pa
@@ -36,7 +36,21 @@ MEASURES: Mapping[str, Measure] = {
     "clarity": lambda p: sharpness.clarity(p.luma),
     "texture": lambda p: sharpness.texture(p.luma),
     "noise": lambda p: sharpness.noise(p.patch),
+    "mosaic": lambda p: overlays.mosaic(p.stored),
+    "watermark": lambda p: overlays.repetition(p.luma),
+    "qr_codes": lambda p: codes.matrix_codes(p.stored),
+    "bar_codes": lambda p: codes.bar_codes(p.stored),
 }
+
+CaptionMeasure = Callable[[Sequence[str]], float]
+
+# Of the texts that came with a picture; 0 where there are none.
+CAPTION_MEASURES: Mapping[str, CaptionMeasure] = {
+    "caption_count": len,
+    "invalid_captions": lambda texts: sum(captions.invalid_caption(text) is not None for text in texts),
+    "caption_tokens": lambda texts: max(map(captions.caption_tokens, texts), default=0),
+}
+ALL_MEASURES = (*MEASURES, *CAPTION_MEASURES)
 
 # Beside the measures: what finds duplicates, and what a report shows.
 OTHERS = (
@@ -53,17 +67,18 @@ class Profile:
     """Fills in size and digest of the records and appends a column for each measure."""
 
     name: str = "profile"
-    version: str = "2"
+    version: str = "3"
     resources: Resources = CPU
-    reads: tuple[str, ...] = ("picture",)
+    reads: tuple[str, ...] = ("picture", "captions")
 
     @property
     def writes(self) -> tuple[pa.Field, ...]:
-        return (*_RECORD, *(pa.field(name, pa.float64()) for name in MEASURES), *OTHERS)
+        return (*_RECORD, *(pa.field(name, pa.float64()) for name in ALL_MEASURES), *OTHERS)
 
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         pictures = (value.as_py() for value in batch.column("picture"))
-        found = [profile(picture) for picture in pictures]
+        texts = ([caption["text"] for caption in of] for of in batch.column("captions").to_pylist())
+        found = [profile(*both) for both in zip(pictures, texts, strict=True)]
         for field in self.writes:
             column = pa.array([row.get(field.name) for row, _ in found], field.type)
             index = batch.schema.get_field_index(field.name)
@@ -71,8 +86,8 @@ class Profile:
         return Outcome(batch, [reason for _, reason in found])
 
 
-def profile(data: bytes) -> tuple[dict[str, Any], str | None]:
-    """The columns of one picture; or those of no picture, and why it cannot be read."""
+def profile(data: bytes, texts: Sequence[str] = ()) -> tuple[dict[str, Any], str | None]:
+    """The columns of one picture with its captions; or those of no picture, and why it cannot be read."""
     unread = {"width": 0, "height": 0, "sha256": hashes.sha256(data)}
     try:
         picture = decode(data)
@@ -87,4 +102,5 @@ def profile(data: bytes) -> tuple[dict[str, Any], str | None]:
         "thumbnail": hashes.thumbnail(picture.rgb),
         "preview": simplejpeg.encode_jpeg(picture.small, quality=PREVIEW_QUALITY),
     }
-    return known | {name: float(measure(picture)) for name, measure in MEASURES.items()}, None
+    known |= {name: float(measure(picture)) for name, measure in MEASURES.items()}
+    return known | {name: float(measure(texts)) for name, measure in CAPTION_MEASURES.items()}, None

@@ -12,10 +12,10 @@ from jaxtyping import Bool, Float
 from numpy import ndarray
 
 from mezzotint.curation.duplicates import ORDER
-from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.thresholds import Between
 
-COLUMNS = ("id", "preview", *MEASURES)
+COLUMNS = ("id", "preview", *ALL_MEASURES)
 EXAMPLES, BINS = 24, 40
 _BORDER = 0.25  # share of a limit within which a kept picture is a border case
 _QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -103,7 +103,7 @@ def build_funnel(rows: Iterable[Mapping[str, Any]], limits: Sequence[Between], s
             dropped_examples[row["dropped_by"]].offer(_mixed(row["id"]), row, _note(row))
         if row["luma"] is None:
             continue
-        values.append([row[name] for name in MEASURES])
+        values.append([row[name] for name in ALL_MEASURES])
         kept.append(row["dropped_by"] is None)
         if kept[-1]:
             for name, limit in by_measure.items():
@@ -123,11 +123,11 @@ def build_funnel(rows: Iterable[Mapping[str, Any]], limits: Sequence[Between], s
             )
         )
         left -= reasons[name].total()
-    columns = np.array(values, np.float64).reshape(-1, len(MEASURES))
+    columns = np.array(values, np.float64).reshape(-1, len(ALL_MEASURES))
     mask = np.array(kept, bool)
     measures = [
         _measured(by_measure.get(name, Between(measure=name)), columns[:, position], mask)
-        for position, name in enumerate(MEASURES)
+        for position, name in enumerate(ALL_MEASURES)
         if len(columns)
     ]
     return Funnel(pictures=pictures, kept=left, steps=steps, measures=measures)

@@ -1,4 +1,4 @@
-"""The part "clipart": drawings of the Open Clip Art Library, and Tux Paint's stamps, most of them cut from photographs."""
+"""The part "clipart": drawings of the Open Clip Art Library, and Tux Paint's stamps, mostly cut from photographs."""
 
 import re
 from collections.abc import Iterator
