@@ -3,7 +3,7 @@
     python -m benchmarks.diagnosis --corpus CORPUS --clip MINI-CLIP --work FOLDER [--write docs/vectors.md]
 
 **Diagnosis.** Captions of ten concepts stand over pictures of ten others, among the everyday corpus. The mini is
-fine-tuned on it and paints 60 concepts. What the examiner finds further from the prompted concept than the mini's own
+fine-tuned on it and paints 40 concepts. What the examiner finds further from the prompted concept than the mini's own
 picture of the same prompt and noise was, by more than a margin, has failed. `mezzotint curate diagnose` sees failed and
 good pictures, their prompts, and the training corpus; it is not told what is mislabelled.
 
@@ -44,7 +44,7 @@ from mezzotint.recipes.recipe import RunOptions
 from mezzotint.runtime.device import resolve_device, resolve_dtype
 from mezzotint.training.trainer import fit
 
-ASKED, SEEDS = 60, 4  # concepts that the models paint, and pictures of each
+ASKED, SEEDS = 40, 3  # concepts that the models paint, and pictures of each
 MARGIN = 0.05  # of a cosine: so much further from its concept than before is a failure
 REMOVED = 12
 TITLE = "Planted faults"
@@ -53,9 +53,9 @@ TITLE = "Planted faults"
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--corpus", type=Path, required=True, help="what mezzotint corpus build made")
-    options.add_argument("--clip", default="mini-clip", help="the embedder of pictures and prompts")
+    options.add_argument("--clip", default="mini-clip", help="by which pictures and prompts are embedded")
     options.add_argument("--work", type=Path, required=True)
-    options.add_argument("--steps", type=int, default=160, help="of the fine-tuning, 48 samples each")
+    options.add_argument("--steps", type=int, default=120, help="of the fine-tuning, 48 samples each")
     options.add_argument("--seed", type=int, default=0)
     options.add_argument("--write", type=Path)
     options.add_argument("--until", choices=["train", "paint"])
@@ -73,7 +73,7 @@ def main() -> None:
     lines = [
         *diagnosis(args.corpus, args.work, args.clip, asked, said),
         "",
-        *voids(args.corpus, args.work, codes, args.seed),
+        *voids(args.corpus, args.work, args.clip, codes, args.seed),
     ]
     print("\n".join(lines))
     if args.write is not None:
@@ -92,7 +92,7 @@ def prepare(corpus: Path, work: Path, codes: Sequence[str], poison: Poison) -> l
         chosen = write_poisoned(corpus, work / "corpus", codes, poison)
         note.write_text(json.dumps([said.code for said, _ in chosen]))
     encode = ["encode", str(work / "corpus"), "--model", "mini", "--out", str(work / "encoded")]
-    run([*encode, "--captions-per-picture", "4"])
+    run([*encode, "--captions-per-picture", "2"])
     return list(json.loads(note.read_text()))
 
 
@@ -141,7 +141,7 @@ def paint(work: Path, asked: Sequence[Concept]) -> None:
     for model, folder in (("mini", work / "before"), (str(work / "model"), work / "after")):
         if len(list(folder.glob("*.png"))) < len(asked) * SEEDS:
             command = ["generate", "--prompts", str(prompts), "--model", model, "--out", str(folder), "--seed", "0"]
-            run([*command, "--count", str(SEEDS), "--steps", "14"])
+            run([*command, "--count", str(SEEDS), "--steps", "12"])
 
 
 def diagnosis(corpus: Path, work: Path, clip: str, asked: Sequence[Concept], said: Sequence[str]) -> list[str]:
@@ -193,8 +193,7 @@ def nearness(
     return np.array([(gallery[rows] @ seen).max() for rows, seen in zip(own, features, strict=True)])
 
 
-def voids(corpus: Path, work: Path, codes: Sequence[str], seed: int) -> list[str]:
-    """Found from features of the package-shipped classifier, and of it alone."""
+def voids(corpus: Path, work: Path, clip: str, codes: Sequence[str], seed: int) -> list[str]:
     removed = set(np.random.default_rng(seed).choice(codes, REMOVED, replace=False).tolist())
     framing, rng = Framing(size=128, scales=(0.6, 1.0), colours=0.6), np.random.default_rng(seed)
     parts: dict[str, list] = {"reference": [], "thinned": []}
@@ -208,7 +207,7 @@ def voids(corpus: Path, work: Path, codes: Sequence[str], seed: int) -> list[str
     for name, records in parts.items():
         if not (work / name).is_dir():
             write_shard(work / name / "sprites" / "records-00000.parquet", records)
-        run(["curate", "embed", str(work / name), "--out", str(work / f"{name}-vectors")])
+        run(["curate", "embed", str(work / name), "--out", str(work / f"{name}-vectors"), "--pictures", clip])
     plan = work / "plan.jsonl"
     command = ["curate", "voids", str(work / "thinned-vectors"), "--reference", str(work / "reference-vectors")]
     run([*command, "--out", str(plan)])
