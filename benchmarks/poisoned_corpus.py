@@ -32,7 +32,8 @@ def pairs(poison: Poison, codes: Sequence[str]) -> list[tuple[Concept, Concept]]
     """What the captions say, and what their pictures show: of different categories, no concept twice."""
     known = [concept for concept in concepts() if concept.code in codes]
     order = np.random.default_rng(poison.seed).permutation(len(known))
-    left, chosen = [known[place] for place in order], []
+    left = [known[place] for place in order]
+    chosen: list[tuple[Concept, Concept]] = []
     while len(chosen) < poison.concepts:
         said = left.pop(0)
         shown = next(concept for concept in left if concept.category != said.category)
@@ -70,7 +71,8 @@ def _mislabelled(said: Record, shown: Record, corpus: Path, version: int, rng: n
         picture = picture.transpose(Image.Transpose.FLIP_LEFT_RIGHT)
     side = round(picture.width * float(rng.uniform(0.7, 1.0)))
     canvas = Image.new("RGBA", picture.size, (0, 0, 0, 0))
-    canvas.paste(picture.resize((side, side)), tuple(int(v) for v in rng.integers(0, picture.width - side + 1, 2)))
+    left, top = rng.integers(0, picture.width - side + 1, 2)
+    canvas.paste(picture.resize((side, side)), (int(left), int(top)))
     sink = io.BytesIO()
     canvas.save(sink, "PNG")
     return dataclasses.replace(

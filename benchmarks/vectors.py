@@ -107,7 +107,7 @@ def duel(data: str, count: int, partition: Partition) -> Duel:
         asked, true = truth(path)
         reached = recall(found.indices[asked], true)
         theirs = inverted_file(path, -(-count // partition.vectors_a_cell), partition.probes)
-        tried = ((*search, recall(indices[asked], true)) for *search, indices in theirs)
+        tried = ((probes, took, recall(indices[asked], true)) for probes, took, indices in theirs)
         probes, faiss_seconds, its = next(row for row in tried if row[-1] >= reached - 1e-3)
     return Duel(
         data=data,
