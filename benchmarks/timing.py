@@ -2,6 +2,7 @@
 
 import os
 import platform
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -38,20 +39,32 @@ def _repeats(call: Callable[[], object], at_least: float) -> int:
 
 
 def machine() -> str:
-    """One line: processor, threads, versions, commit."""
+    """One line: processor, threads, accelerator, versions, commit."""
     info = Path("/proc/cpuinfo")
     names = [line.split(":")[1].strip() for line in info.read_text().splitlines() if "model name" in line]
     versions = ", ".join(f"{name} {version(name)}" for name in ("torch", "diffusers"))
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True)
     processor = names[0] if names else platform.processor()
+    accelerator = f"{torch.cuda.get_device_name()}, " if torch.cuda.is_available() else ""
     return (
-        f"{processor}, {torch.get_num_threads()} threads of {os.cpu_count()}; Python {platform.python_version()}, "
-        f"{versions}; commit {commit.stdout.strip()}"
+        f"{accelerator}{processor}, {torch.get_num_threads()} threads of {os.cpu_count()}; "
+        f"Python {platform.python_version()}, {versions}; commit {_commit()}"
     )
 
 
-def matrix_rate(dtype: torch.dtype, side: int = 2048) -> float:
+def _commit() -> str:
+    if shutil.which("git") is None:
+        return "unknown"
+    asked = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True)
+    return asked.stdout.strip() or "unknown"
+
+
+def matrix_rate(dtype: torch.dtype, side: int = 2048, device: torch.device | str = "cpu") -> float:
     """FLOP/s of one large square product: what this machine can do at best."""
-    a, b = (torch.randn(side, side, dtype=dtype) for _ in range(2))
-    seconds = compare({"product": lambda: a @ b}, rounds=5, at_least=0.2)
-    return 2 * side**3 / seconds["product"]
+    a, b = (torch.randn(side, side, dtype=dtype, device=device) for _ in range(2))
+
+    def product() -> None:
+        a @ b
+        if a.is_cuda:
+            torch.cuda.synchronize(a.device)
+
+    return 2 * side**3 / compare({"product": product}, rounds=5, at_least=0.2)["product"]

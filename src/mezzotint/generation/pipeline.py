@@ -24,7 +24,7 @@ import mezzotint
 from mezzotint.errors import FileFormatError, InputError
 from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
-from mezzotint.generation.compiling import compile_network
+from mezzotint.generation.compiling import compile_network, forget_graphs
 from mezzotint.generation.inputs import Inputs, as_images, as_rgb
 from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
 from mezzotint.generation.omni import ZImageOmni
@@ -164,6 +164,7 @@ class Pipeline:
         """Compile anew at the next use: the weights have changed."""
         if self.compiled:
             torch._dynamo.reset()
+            forget_graphs(self.transformer)
 
     @property
     def transformer(self) -> Any:

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mezzotint.models.compiling import compiled
+from mezzotint.models.cuda_graphs import Graphed
 from mezzotint.models.dual_stream.attention import in_one_row
 from mezzotint.models.dual_stream.geometry import BatchGeometry
 from mezzotint.models.dual_stream.model import DualStreamTransformer, run_blocks
@@ -19,7 +20,8 @@ def compile_steps(network: DualStreamTransformer, *, frozen: bool) -> None:
     if not frozen:
         for block in network.layers:
             block.compile(dynamic=True)
-    network.stack = CompiledStack(frozen=frozen)
+    stack = CompiledStack(frozen=frozen)
+    network.stack = stack if frozen else Graphed(stack)
 
 
 class CompiledStack:

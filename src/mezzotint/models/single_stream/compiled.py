@@ -10,6 +10,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mezzotint.models.compiling import compiled
+from mezzotint.models.cuda_graphs import Graphed
 from mezzotint.models.single_stream.geometry import Layout
 from mezzotint.models.single_stream.model import NO_HINTS, Hints, SingleStreamTransformer, run_blocks
 
@@ -24,7 +25,8 @@ def compile_steps(network: SingleStreamTransformer, *, frozen: bool) -> None:
     if not frozen:
         for block in (*network.noise_refiner, *network.layers):
             block.compile(dynamic=True)
-    network.stack = CompiledStack(frozen=frozen)
+    stack = CompiledStack(frozen=frozen)
+    network.stack = stack if frozen else Graphed(stack)
 
 
 class CompiledStack:
