@@ -8,7 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from mezzotint.errors import InputError
-from mezzotint.generation.loading import filled, unfilled
+from mezzotint.generation.loading import Opened, filled, unfilled
 from mezzotint.models.adapters.control import ControlConfig, ControlNet, stream_published, used
 from mezzotint.models.captions import Captions
 from mezzotint.models.components import naming, open_component
@@ -67,5 +67,6 @@ def load_control(path: Path, network: SingleStreamTransformer, dtype: torch.dtyp
     with naming(component.config_path):
         config = ControlConfig.from_json(component.config, network.config)
     control = unfilled(component, lambda: ControlNet(config, network.config))
-    stream = stream_published(Reading(used(component.tensors, config), dtype), config, network.config)
-    return filled(control, component, stream, device)
+    stored = used(component.tensors, config)
+    opened = Opened(control, component, lambda dtype: stream_published(Reading(stored, dtype), config, network.config))
+    return filled(opened, dtype, device)

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -48,6 +48,20 @@ USED_BY = {
     "transformer": ("forward", "refine_captions", "embed_captions", "refine"),
     "autoencoder": ("moments", "encode", "decode"),
 }
+
+
+@dataclass(frozen=True)
+class Opened(Generic[N]):
+    """A network that is built but has no weights yet: it is on the meta device.
+
+    Attributes:
+        weights: From the dtype for floating ones (None: the file's) to all weights under its names, each read when its
+            turn comes.
+    """
+
+    network: N
+    component: Component
+    weights: Callable[[torch.dtype | None], Iterable[tuple[str, Tensor]]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,15 +120,23 @@ def load_transformer(
     Raises:
         MissingFileError, FileFormatError: A file is missing, broken, or something else.
     """
+    opened = open_transformer(path, variant, placement)
+    return filled(opened, dtype, device, leaves=placement.transformer_leaves, by_block=placement.by_block)
+
+
+def open_transformer(
+    path: Path, variant: str | None = None, placement: Placement = PLAIN
+) -> Opened[SingleStreamTransformer]:
+    """The same without its weights."""
     component = open_component(path, "transformer", variant)
     with naming(component.config_path):
         config = SingleStreamConfig.from_json(component.config)
     kind = SingleStreamTransformer if config.siglip_feat_dim is None else OmniTransformer
     transformer = unfilled(component, lambda: kind(config))
     kept = quantize(transformer, placement.quantize, stored_segments(matrix_rows(config), component.tensors))
-    weights = stream_published(Reading(component.tensors, dtype), config, kept)
-    home = home_of(transformer, placement.transformer_leaves, placement.by_block, dtype, device)
-    return filled(transformer, component, weights, device, home)
+    return Opened(
+        transformer, component, lambda dtype: stream_published(Reading(component.tensors, dtype), config, kept)
+    )
 
 
 def load_autoencoder(
@@ -126,12 +148,16 @@ def load_autoencoder(
     placement: Placement = PLAIN,
 ) -> Autoencoder:
     """The autoencoder of a `vae/` folder or of a single file, likewise."""
+    return filled(open_autoencoder(path, variant), dtype, device, leaves=placement.transformer_leaves)
+
+
+def open_autoencoder(path: Path, variant: str | None = None) -> Opened[Autoencoder]:
+    """The same without its weights."""
     component = open_component(path, "vae", variant)
     with naming(component.config_path):
         config = AutoencoderConfig.from_json(component.config)
     autoencoder = unfilled(component, lambda: Autoencoder(config))
-    home = home_of(autoencoder, placement.transformer_leaves, False, dtype, device)
-    return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device, home)
+    return Opened(autoencoder, component, lambda dtype: Reading(component.tensors, dtype).items())
 
 
 def load_text_tower(model: Path, dtype: torch.dtype | None = None) -> TextTower:
@@ -149,6 +175,14 @@ def load_text_encoder(
     placement: Placement = PLAIN,
 ) -> TextTower:
     """The text tower of a `text_encoder/` folder or of a single file, with the tokenizer of a folder; likewise."""
+    opened = open_text_encoder(path, variant, placement, tokenizer=tokenizer)
+    return filled(opened, dtype, device, leaves=placement.text_leaves, by_block=placement.by_block).to(device)
+
+
+def open_text_encoder(
+    path: Path, variant: str | None = None, placement: Placement = PLAIN, *, tokenizer: Path
+) -> Opened[TextTower]:
+    """The same without its weights."""
     component = open_component(path, "text_encoder", variant)
     with naming(component.config_path):
         config = TextConfig.from_json(component.config)
@@ -157,9 +191,8 @@ def load_text_encoder(
     tower = TextTower(network, load_tokenizer(tokenizer))
     stored = text_from_published(component.tensors)
     kept = quantize(tower, placement.quantize, stored_segments(plain_places(stored), stored))
-    weights = Reading({name: tensor for name, tensor in stored.items() if name not in kept}, dtype)
-    home = home_of(tower, placement.text_leaves, placement.by_block, dtype, device)
-    return filled(tower, component, weights.items(), device, home).to(device)
+    read = {name: tensor for name, tensor in stored.items() if name not in kept}
+    return Opened(tower, component, lambda dtype: Reading(read, dtype).items())
 
 
 def load_vision_tower(
@@ -180,7 +213,8 @@ def load_vision_tower(
         if preparation.patch_size != config.patch_size:
             raise FileFormatError(f"patch_size is {preparation.patch_size}; the vision tower's is {config.patch_size}")
     tower = unfilled(component, lambda: VisionTower(config, preparation))
-    return filled(tower, component, Reading(vision_from_published(component.tensors), dtype).items(), device)
+    stored = vision_from_published(component.tensors)
+    return filled(Opened(tower, component, lambda dtype: Reading(stored, dtype).items()), dtype, device)
 
 
 def unfilled(component: Component, build: Callable[[], N]) -> N:
@@ -208,34 +242,30 @@ def quantize(network: nn.Module, name: str | None, segments: Mapping[str, list[S
     return set()
 
 
-def home_of(
-    network: nn.Module, leaves: bool, by_block: bool, dtype: torch.dtype | None, device: torch.device | str
-) -> Home | None:
-    """Where an unfilled network's weights will lie, if it is one that leaves its device."""
-    if not leaves:
-        return None
-    assert dtype is not None  # a pipeline has one
-    return Home(network, dtype, torch.device(device), by_block=by_block)
-
-
 def filled(
-    network: N,
-    component: Component,
-    weights: Iterable[tuple[str, Tensor]],
+    opened: Opened[N],
+    dtype: torch.dtype | None,
     device: torch.device | str,
-    home: Home | None = None,
+    *,
+    leaves: bool = False,
+    by_block: bool = False,
 ) -> N:
     """A network with its weights, ready to run. Each is read when its turn comes, and leaves the CPU before the next.
 
-    With a home they go there instead; the network keeps it as `home` and is empty until `take_turns`.
+    One that `leaves` the device between its uses, whole or `by_block`, has them elsewhere (its `home`), and is empty
+    until `take_turns`.
 
     Raises:
         FileFormatError: They are broken, or do not fit; the message says whose they are.
     """
-    with explaining(component), large_blocks_given_back():
-        packed = packed_weights(network, weights, device)
-        state = {name: tensor if home is None else home.put(name, tensor) for name, tensor in packed}
-        load_into(network, state, component.path)
+    network, home = opened.network, None
+    if leaves:
+        assert dtype is not None  # a pipeline has one
+        home = Home(network, dtype, torch.device(device), by_block=by_block)
+    with explaining(opened.component), large_blocks_given_back():
+        weights = packed_weights(network, opened.weights(dtype), device)
+        state = {name: tensor if home is None else home.put(name, tensor) for name, tensor in weights}
+        load_into(network, state, opened.component.path)
     if home is not None:
         home.move_out(network)
         network.home = home  # type: ignore[assignment]

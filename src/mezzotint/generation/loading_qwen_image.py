@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from mezzotint.errors import FileFormatError
-from mezzotint.generation.loading import filled, home_of, load_schedule, quantize, take_turns, unfilled
+from mezzotint.generation.loading import Opened, filled, load_schedule, quantize, take_turns, unfilled
 from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.scheduler import Schedule
 from mezzotint.generation.settings import Settings, read_defaults
@@ -72,14 +72,22 @@ def load_transformer(
     Raises:
         MissingFileError, FileFormatError: A file is missing, broken, or something else.
     """
+    opened = open_transformer(path, variant, placement)
+    return filled(opened, dtype, device, leaves=placement.transformer_leaves, by_block=placement.by_block)
+
+
+def open_transformer(
+    path: Path, variant: str | None = None, placement: Placement = PLAIN
+) -> Opened[DualStreamTransformer]:
+    """The same without its weights."""
     component = open_component(path, "transformer", variant)
     with naming(component.config_path):
         config = DualStreamConfig.from_json(component.config)
     transformer = unfilled(component, lambda: DualStreamTransformer(config))
     kept = quantize(transformer, placement.quantize, stored_segments(matrix_rows(config), component.tensors))
-    weights = stream_published(Reading(component.tensors, dtype), config, kept)
-    home = home_of(transformer, placement.transformer_leaves, placement.by_block, dtype, device)
-    return filled(transformer, component, weights, device, home)
+    return Opened(
+        transformer, component, lambda dtype: stream_published(Reading(component.tensors, dtype), config, kept)
+    )
 
 
 def load_autoencoder(
@@ -91,12 +99,16 @@ def load_autoencoder(
     placement: Placement = PLAIN,
 ) -> QwenImageAutoencoder:
     """The autoencoder of a `vae/` folder or of a single file, likewise."""
+    return filled(open_autoencoder(path, variant), dtype, device, leaves=placement.transformer_leaves)
+
+
+def open_autoencoder(path: Path, variant: str | None = None) -> Opened[QwenImageAutoencoder]:
+    """The same without its weights."""
     component = open_component(path, "vae", variant)
     with naming(component.config_path):
         config = QwenImageAutoencoderConfig.from_json(component.config)
     autoencoder = unfilled(component, lambda: QwenImageAutoencoder(config))
-    home = home_of(autoencoder, placement.transformer_leaves, False, dtype, device)
-    return filled(autoencoder, component, Reading(component.tensors, dtype).items(), device, home)
+    return Opened(autoencoder, component, lambda dtype: Reading(component.tensors, dtype).items())
 
 
 def load_text_encoder(
@@ -110,6 +122,14 @@ def load_text_encoder(
     placement: Placement = PLAIN,
 ) -> VisionLanguageTower:
     """The Qwen2.5-VL of a `text_encoder/` folder or of a single file, with or without its vision tower; likewise."""
+    opened = open_text_encoder(path, variant, placement, tokenizer=tokenizer, vision=vision)
+    return filled(opened, dtype, device, leaves=placement.text_leaves, by_block=placement.by_block).to(device)
+
+
+def open_text_encoder(
+    path: Path, variant: str | None = None, placement: Placement = PLAIN, *, tokenizer: Path, vision: bool
+) -> Opened[VisionLanguageTower]:
+    """The same without its weights."""
     component = open_component(path, "text_encoder", variant)
     with naming(component.config_path):
         config = VisionLanguageConfig.from_json(component.config)
@@ -121,9 +141,8 @@ def load_text_encoder(
     tower.compute_tables()
     stored = tower_from_published(component.tensors, vision=vision)
     kept = quantize(tower, placement.quantize, stored_segments(plain_places(stored), stored))
-    weights = Reading({name: tensor for name, tensor in stored.items() if name not in kept}, dtype)
-    home = home_of(tower, placement.text_leaves, placement.by_block, dtype, device)
-    return filled(tower, component, weights.items(), device, home).to(device)
+    read = {name: tensor for name, tensor in stored.items() if name not in kept}
+    return Opened(tower, component, lambda dtype: Reading(read, dtype).items())
 
 
 def load_pixel_limits(model: Path) -> PixelLimits:
