@@ -55,7 +55,8 @@ class EightBitLinear(QuantizedLinear):
         """The scale comes after the product, since bf16 holds the codes exactly; fp16 has not the range for that."""
         if x.dtype == torch.float16:
             return super().multiply(x, start, stop)
-        return F.linear(x, self.numbers(self.codes[start:stop], x.dtype)) * self.scale[start:stop].to(x.dtype)
+        # The scale first: torch.compile (2.13) takes the other order for a kernel of its own, and fails at it.
+        return self.scale[start:stop].to(x.dtype) * F.linear(x, self.numbers(self.codes[start:stop], x.dtype))
 
 
 class Int8Linear(EightBitLinear):
