@@ -2,8 +2,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from tests.curation.profiling.pictures import detailed
 
-from mezzotint.curation.duplicates import Alike, Pictures, find_copies, keep_order
+from mezzotint.curation.duplicates import Alike, Pictures, difference, find_copies, keep_order, mean_hashes
+from mezzotint.curation.profiling.hashes import thumbnail
 
 
 def pictures(
@@ -14,8 +17,8 @@ def pictures(
     return Pictures(
         ids=[f"{i:04d}" for i in range(n)],
         sha256=sha256 or [str(i) for i in range(n)],
-        hashes=np.array(hashes, np.uint64),
-        thumbnails=np.repeat(np.arange(n)[:, None] * levels, 12, axis=1).astype(np.uint8),
+        hashes=np.array(hashes, np.uint64)[:, None],
+        thumbnails=np.repeat(np.arange(n)[:, None] * levels, 768, axis=1).astype(np.uint8),
         pixels=np.array(pixels or [100] * n),
         file_bytes=np.full(n, 10.0),
     )
@@ -82,3 +85,28 @@ def test_buckets_find_what_all_pairs_would(seed: int) -> None:
         near = any((value ^ hashes[other]).bit_count() <= 6 for other in kept)
         expected.add(position) if near else kept.append(position)
     assert set(copies(pictures(hashes), bits=6)) == expected
+
+
+def small(picture: Image.Image) -> np.ndarray:
+    return np.frombuffer(thumbnail(np.asarray(picture.resize((256, 256), Image.Resampling.BOX))), np.uint8)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_small_crop_and_other_colours_set_little_apart_and_another_picture_much(seed: int) -> None:
+    picture = detailed((800, 640), seed)
+    original = small(picture)
+    cropped = small(picture.crop((10, 4, 790, 636)))
+    recoloured = small(Image.fromarray((np.asarray(picture) * [1.0, 0.95, 0.97]).astype(np.uint8)))
+    assert difference(original, original) == 0
+    assert difference(original, recoloured) < 1.5
+    assert difference(original, cropped) < 4
+    assert difference(original, small(detailed((800, 640), seed + 50))) > 12
+    assert difference(original, cropped) == difference(cropped, original)
+
+
+def test_a_mean_hash_says_which_cells_are_bright() -> None:
+    cells = np.zeros((8, 8), np.uint8)
+    cells[0, 1] = cells[7, 7] = 200
+    pixels = cells.repeat(2, axis=0).repeat(2, axis=1)[..., None].repeat(3, axis=2)
+    assert mean_hashes(pixels.reshape(1, -1)).tolist() == [1 << 62 | 1]
+    assert mean_hashes(np.full((1, 768), 90, np.uint8)).tolist() == [0]

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from mezzotint.curation import tables
-from mezzotint.curation.duplicates import VERSION, Alike, Pictures, find_copies
+from mezzotint.curation.duplicates import VERSION, Alike, Pictures, find_copies, mean_hashes
 from mezzotint.curation.profiling.hashes import THUMBNAIL
 from mezzotint.data.parquet import pa
 
@@ -38,13 +38,13 @@ def drop_copies(path: Path, profiles: Sequence[Path], selected: Sequence[Path], 
 def _copies(profiles: Sequence[Path], selected: Sequence[Path], alike: Alike) -> pa.Table:
     rows = pa.concat_tables([_kept(*task) for task in enumerate(zip(profiles, selected, strict=True))])
     ids, shards, numbers = (rows.column(name).to_pylist() for name in ("id", "shard", "number"))
+    pixels = np.frombuffer(b"".join(rows.column("thumbnail").to_pylist()), np.uint8)
+    thumbnails = pixels.reshape(-1, THUMBNAIL**2 * 3)
     pictures = Pictures(
         ids=ids,
         sha256=rows.column("sha256").to_pylist(),
-        hashes=rows.column("perceptual_hash").to_numpy(),
-        thumbnails=np.frombuffer(b"".join(rows.column("thumbnail").to_pylist()), np.uint8).reshape(
-            -1, THUMBNAIL**2 * 3
-        ),
+        hashes=np.stack([rows.column("perceptual_hash").to_numpy(), mean_hashes(thumbnails)], axis=1),
+        thumbnails=thumbnails,
         pixels=rows.column("width").to_numpy().astype(np.int64) * rows.column("height").to_numpy(),
         file_bytes=rows.column("file_bytes").to_numpy(),
     )

@@ -21,9 +21,9 @@ _STEP, _TIMES = 2.0, 4.0  # grey levels of every step between cells, and how oft
 def repetition(luma: UInt8[ndarray, "h w"]) -> float:
     """How far one distance stands out at which faint detail comes back: 5 to 8 for most, more for a mark all over.
 
-    The highest autocorrelation beyond 24 pixels less the median one, in standard deviations of all, of the luma less its
-    surroundings, cut off at 1.5 levels, in 256x256 pixels. Ours. Bricks, fences and chequered cloth repeat as well, and a
-    single mark in a corner does not.
+    The highest autocorrelation beyond 24 pixels less the median one, in standard deviations of all; of the luma less
+    its surroundings, cut off at 1.5 levels, in 256x256 pixels. Ours. Bricks, fences and chequered cloth repeat as well,
+    and a single mark in a corner does not.
     """
     picture = np.asarray(Image.fromarray(luma).resize((_SIDE, _SIDE), Image.Resampling.BILINEAR), np.float32)
     detail = (picture - _surroundings(picture)).clip(-_CLIP, _CLIP)
@@ -59,8 +59,8 @@ def _far() -> Bool[ndarray, "d e"]:
 def mosaic(stored: UInt8[ndarray, "h w"]) -> float:
     """Share of 48x48 windows that are a mosaic: flat cells of 6 to 16 pixels, with steps between them both ways.
 
-    Of pixels as they are stored, in windows that overlap by half. Ours: it finds the mosaic, not the face; pixel art and
-    magnified pictures are mosaics.
+    Of pixels as they are stored, in windows that overlap by half. Ours: it finds the mosaic, not the face; pixel art
+    and magnified pictures are mosaics.
     """
     rows, columns = (length // _HALF for length in stored.shape)
     if min(rows, columns) < 2:

@@ -86,7 +86,9 @@ class Profile:
         return Outcome(batch, [reason for _, reason in found])
 
 
-def profile(data: bytes, texts: Sequence[str] = ()) -> tuple[dict[str, Any], str | None]:
+def profile(
+    data: bytes, texts: Sequence[str] = (), measures: Mapping[str, Measure] = MEASURES
+) -> tuple[dict[str, Any], str | None]:
     """The columns of one picture with its captions; or those of no picture, and why it cannot be read."""
     unread = {"width": 0, "height": 0, "sha256": hashes.sha256(data)}
     try:
@@ -102,5 +104,5 @@ def profile(data: bytes, texts: Sequence[str] = ()) -> tuple[dict[str, Any], str
         "thumbnail": hashes.thumbnail(picture.rgb),
         "preview": simplejpeg.encode_jpeg(picture.small, quality=PREVIEW_QUALITY),
     }
-    known |= {name: float(measure(picture)) for name, measure in MEASURES.items()}
+    known |= {name: float(measure(picture)) for name, measure in measures.items()}
     return known | {name: float(measure(texts)) for name, measure in CAPTION_MEASURES.items()}, None
