@@ -1,34 +1,153 @@
-"""The most memory that a call takes."""
+"""The planner's prediction beside what was measured: a random model, a plan a process, the most that it held.
 
-from collections.abc import Callable
+    python -m benchmarks.memory [--scale 1.0] [--side 256] [--write docs/memory.md]
+
+The device is the processor: measured is the anonymous memory of a process (RssAnon), from its start to its end, sampled
+every few milliseconds; what it maps from files counts nothing. At scale 1 the model has 0.7 billion parameters.
+"""
+
+import argparse
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import torch
+from benchmarks.timing import machine
 from torch import nn
 
-STATUS, CLEAR = Path("/proc/self/status"), Path("/proc/self/clear_refs")
+from mezzotint.models import autoencoder, bundle, single_stream, text
+from mezzotint.runtime import atomic
 
+PLANS: tuple[dict[str, Any], ...] = (
+    {"quantize": None, "offload": "none"},
+    {"quantize": None, "offload": "model"},
+    {"quantize": None, "offload": "block"},
+    {"quantize": "int8", "offload": "none"},
+    {"quantize": "svdquant", "offload": "text-encoder"},
+    {"quantize": "nf4", "offload": "block"},
+)
+TRANSFORMER = replace(single_stream.Z_IMAGE_6B, dim=1536, n_heads=12, n_layers=14, cap_feat_dim=1024)
+TEXT = replace(
+    text.QWEN3_4B, vocab_size=4096, hidden_size=1024, intermediate_size=3072, num_hidden_layers=14,
+    num_attention_heads=16, num_key_value_heads=8,
+)  # fmt: skip
 
-def peak_during(call: Callable[[], object], device: torch.device) -> int:
-    """Bytes beyond those in use before: of the device, or for a processor of this process (Linux)."""
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)
-        torch.cuda.reset_peak_memory_stats(device)
-        before = torch.cuda.memory_allocated(device)
-        call()
-        torch.cuda.synchronize(device)
-        return torch.cuda.max_memory_allocated(device) - before
-    CLEAR.write_text("5")  # forget the peak so far
-    before = _status("VmRSS")
-    call()
-    return max(0, _status("VmHWM") - before)
+MEASURING = """
+import json, sys, threading, time
+from pathlib import Path
 
-
-def _status(name: str) -> int:
-    line = next(line for line in STATUS.read_text().splitlines() if line.startswith(name))
+def resident():
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("RssAnon"))
     return int(line.split()[1]) * 1024
 
+most = 0
+def watch():
+    global most
+    while True:
+        most = max(most, resident())
+        time.sleep(0.003)
 
-def weight_bytes(network: nn.Module) -> int:
-    """What the weights take."""
-    return sum(tensor.nbytes for tensor in (*network.parameters(), *network.buffers()))
+folder, side, options = sys.argv[1], int(sys.argv[2]), json.loads(sys.argv[3])
+import mezzotint.generation.pipeline
+from mezzotint.generation.memory_plan import Workload
+plans = []
+threading.Thread(target=watch, daemon=True).start()
+start = time.perf_counter()
+pipe = mezzotint.Pipeline.from_pretrained(
+    folder, "cpu", "bfloat16", memory="64GB", on_plan=plans.append, **options,
+    workload=Workload(width=side, height=side),
+)
+loaded = time.perf_counter()
+pipe("a red apple on a wooden table", seed=0, num_inference_steps=1, guidance_scale=2.0, width=side, height=side)
+print(json.dumps({
+    "predicted": plans[0].peak, "phases": plans[0].phases, "measured": most,
+    "loading": loaded - start, "picture": time.perf_counter() - loaded,
+}))
+"""
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    options.add_argument("--scale", type=float, default=1.0)
+    options.add_argument("--side", type=int, default=256)
+    options.add_argument("--write", type=Path)
+    args = options.parse_args()
+    lines = []
+    with tempfile.TemporaryDirectory() as folder:
+        for line in report(write_model(Path(folder), args.scale), args.side):
+            print(line, flush=True)
+            lines.append(line)
+    if args.write:
+        args.write.write_text("\n".join(lines) + "\n")
+
+
+def report(model: Path, side: int) -> Iterator[str]:
+    """The page, line by line."""
+    parameters = sum(path.stat().st_size for path in model.glob("*/*.safetensors")) / 2e9
+    yield "# Memory, predicted and measured\n"
+    yield "`python -m benchmarks.memory --write docs/memory.md` measures and writes this page.\n"
+    yield f"{machine()}.\n"
+    yield f"A random model of {parameters:.2f} billion parameters in bf16, one picture of {side}×{side} with guidance. A"
+    yield "plan is made from configurations, before anything is loaded; measured is the most anonymous memory that the"
+    yield "process held, its libraries included.\n"
+    yield "| weights | offload | predicted, GB | measured, GB | ratio | loading, s | one step and decoding, s |"
+    yield "| --- | --- | --- | --- | --- | --- | --- |"
+    for plan in PLANS:
+        command = [sys.executable, "-c", MEASURING, str(model), str(side), json.dumps(plan)]
+        found = json.loads(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        predicted, measured = found["predicted"] / 1e9, found["measured"] / 1e9
+        yield (
+            f"| {plan['quantize'] or 'bf16'} | {plan['offload']} | {predicted:.2f} | {measured:.2f} "
+            f"| {predicted / measured:.2f} | {found['loading']:.0f} | {found['picture']:.0f} |"
+        )
+
+
+def write_model(folder: Path, scale: float) -> Path:
+    """A folder in Z-Image's layout, every matrix random, in bf16; `scale` is of its layers."""
+    transformer = replace(TRANSFORMER, n_layers=max(1, round(TRANSFORMER.n_layers * scale)))
+    tower = replace(TEXT, num_hidden_layers=max(2, round(TEXT.num_hidden_layers * scale)))
+    mini = bundle.find_model("mini")
+    torch.set_default_dtype(torch.bfloat16)
+    network, pictures, language = (
+        randomised(network)
+        for network in (
+            single_stream.SingleStreamTransformer(transformer),
+            autoencoder.Autoencoder(autoencoder.FLUX),
+            text.build(tower),
+        )
+    )
+    torch.set_default_dtype(torch.float32)
+    states = {
+        "transformer": (single_stream.to_published(network.state_dict(), transformer), transformer.to_json()),
+        "vae": (pictures.state_dict(), autoencoder.FLUX.to_json()),
+        "text_encoder": (language.state_dict(), tower.to_json()),
+    }
+    for name, (state, config) in states.items():
+        is_text = name == "text_encoder"
+        bundle.write_weights(folder / name, state, bundle.TRANSFORMERS_WEIGHTS if is_text else bundle.DIFFUSERS_WEIGHTS)
+        atomic.write_json(folder / name / "config.json", config)
+    for path in (*mini.glob("tokenizer/*"), *mini.glob("scheduler/*"), mini / bundle.INDEX, mini / "mezzotint.json"):
+        target = folder / path.relative_to(mini)
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(path.read_bytes())
+    return folder
+
+
+@torch.no_grad()
+def randomised(network: nn.Module) -> nn.Module:
+    """Matrices that keep their input's size; ones in norms, zeros elsewhere."""
+    for name, parameter in network.named_parameters():
+        if parameter.ndim > 1:
+            parameter.normal_(std=parameter[0].numel() ** -0.5)
+        else:
+            parameter.fill_(float("norm" in name and not name.endswith("bias")))
+    return network
+
+
+if __name__ == "__main__":
+    main()

@@ -26,6 +26,7 @@ from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
 from mezzotint.generation.compiling import compile_network, forget_graphs
 from mezzotint.generation.inputs import Inputs, as_images, as_rgb
+from mezzotint.generation.memory_plan import Plan, Workload, parse_memory, plan_memory
 from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
 from mezzotint.generation.omni import ZImageOmni
 from mezzotint.generation.picture_files import PictureParameters
@@ -33,14 +34,17 @@ from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.qwen_image import QwenImage
 from mezzotint.generation.qwen_image_edit import QwenImageEdit, QwenImageEditPlus
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
-from mezzotint.generation.settings import Settings
+from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.generation.step_caching import step_caching
 from mezzotint.generation.task import Model, Task
+from mezzotint.generation.tiling import decode_in_tiles
 from mezzotint.generation.z_image import ZImage
 from mezzotint.models.adapters import Applied, Lora, apply_fused, apply_live, read_lora
 from mezzotint.models.bundle import INDEX, read_json
+from mezzotint.models.quantization import STORED
 from mezzotint.models.sources import Sources, find_sources
 from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
+from mezzotint.runtime.memory import free_bytes
 
 Kind = type[ZImage] | type[QwenImage]
 # What a model folder's model_index.json calls itself.
@@ -60,6 +64,7 @@ MODELS: dict[str, Kind] = {
 # with about a thousand (docs/log.md), and few let pictures appear early; an accelerator wants many.
 CPU_BATCH_TOKENS, BATCH_TOKENS = 1024, 16_384
 DECODED_PIXELS = 1024 * 1024  # that the autoencoder decodes together
+SMALL = 0.02  # a model whose files are less than this share of the free memory fits without a plan
 
 Latents = Float[Tensor, "b c h w"]
 Callback = Callable[["Pipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor] | None]
@@ -81,8 +86,8 @@ class Result:
 class Pipeline:
     """A model, ready to run on one device."""
 
-    def __init__(self, model: Model, sources: Sources, placement: Placement = PLAIN) -> None:
-        self.model, self.sources, self.placement = model, sources, placement
+    def __init__(self, model: Model, sources: Sources, placement: Placement = PLAIN, tile: int | None = None) -> None:
+        self.model, self.sources, self.placement, self.tile = model, sources, placement, tile
         self._loras: list[tuple[Lora, float]] = []
         self.compiled = False
         self._applied = Applied([])
@@ -102,14 +107,21 @@ class Pipeline:
         revision: str | None = None,
         compile: bool = False,
         quantize: str | None = None,
-        offload: str = "none",
+        offload: str | None = None,
+        memory: str | int | None = None,
+        workload: Workload | None = None,
+        on_plan: Callable[[Plan], None] = lambda plan: None,
     ) -> "Pipeline":
         """Load a model: an embedded model's name, a model folder, a hub id, or a file of weights.
 
         Without a device, the best there is; without a dtype, the fastest that is safe on it. With `compile`, the
         network is compiled (torch.compile) at its first use, once for all sizes, prompts and batches: a minute, for
-        evaluations that are faster by a fifth to two fifths on a CPU (docs/benchmarks.md). The other arguments are
-        those of `models.sources.find_sources`.
+        evaluations that are faster by a fifth to two fifths on a CPU (docs/benchmarks.md).
+
+        What `memory` (like "8GB"; left out: what is free) has no room for is quantised and offloaded, as a plan says
+        before anything is loaded; `quantize`, `offload` decide of it beforehand (`placement.Placement`). The plan is
+        made for a `workload`, by default one picture of the model's own size, and told `on_plan`. The other arguments
+        are those of `models.sources.find_sources`.
 
         Raises:
             MezzotintError: There is no such model, its files are broken, the device cannot be used, or there is no
@@ -121,10 +133,13 @@ class Pipeline:
         )
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
-        placement = Placement(quantize=quantize, offload=offload)
-        if compile and placement.transformer_leaves:
-            raise InputError(f"offload {offload} moves the transformer, and compiled code wants it in one place")
-        pipe = cls(model_class(sources).load(sources, at, kind, placement), sources, placement)
+        plan = _plan(sources, at, kind, memory, quantize, offload, workload)
+        on_plan(plan)
+        if compile and plan.placement.transformer_leaves:
+            raise InputError(
+                f"offload {plan.placement.offload} moves the transformer, and compiled code wants it in one place"
+            )
+        pipe = cls(model_class(sources).load(sources, at, kind, plan.placement), sources, plan.placement, plan.tile)
         if compile:
             check_compiler(at)
             pipe._compile()
@@ -321,6 +336,8 @@ class Pipeline:
         """Pictures in about [−1, 1], a few at a time, so that large ones do not need the memory of all."""
         down = self.autoencoder.downscale
         together = max(1, DECODED_PIXELS // (latents.shape[-1] * latents.shape[-2] * down**2))
+        if self.tile is not None:
+            return torch.cat([decode_in_tiles(self.autoencoder, part, self.tile) for part in latents.split(1)]).clone()
         return torch.cat([self.autoencoder.decode(part) for part in latents.split(together)]).clone()
 
     def parameters(self, request: Request, job: Job) -> PictureParameters:
@@ -376,6 +393,27 @@ class Pipeline:
                 x.copy_(latents)  # the sampler goes on from this very tensor
 
         return on_step
+
+
+def _plan(
+    sources: Sources,
+    device: torch.device,
+    dtype: torch.dtype,
+    memory: str | int | None,
+    quantize: str | None,
+    offload: str | None,
+    workload: Workload | None,
+) -> Plan:
+    """How a model is loaded. Without a word about memory, one that is small beside what is free needs no thought."""
+    Placement(quantize=quantize, offload=offload or "none")  # refuses the unknown
+    most = parse_memory(memory) if isinstance(memory, str) else memory
+    model_class(sources)
+    if most is None and quantize != STORED and sources.nbytes < SMALL * free_bytes(device):
+        return Plan(placement=Placement(quantize=quantize, offload=offload or "none"), tile=None, phases={}, most=0)
+    if workload is None:
+        defaults = read_defaults(sources.folder)
+        workload = Workload(width=defaults.width, height=defaults.height)
+    return plan_memory(sources, device, dtype, workload, memory=most, quantize=quantize, offload=offload)
 
 
 def model_class(sources: Sources) -> Kind:

@@ -41,6 +41,12 @@ class Sources:
         """A single file has none."""
         return self.variant if self.components[component] == self.folder / component else None
 
+    @property
+    def nbytes(self) -> int:
+        """Of all files of weights."""
+        paths = {file for name, path in self.components.items() for file in weight_files(path, self.variant_of(name))}
+        return sum(path.stat().st_size for path in paths)
+
     def digest(self, further: Iterable[Path] = ()) -> str:
         """The SHA-256, in hexadecimal, of all weights, and of `further` files: names and bytes, in order of name."""
         files = {

@@ -1,9 +1,15 @@
-"""What the C library's allocator does with the memory that large tensors leave."""
+"""How much memory there is, and what the C library's allocator does with what large tensors leave."""
 
 import ctypes
+import os
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 MIB = 1 << 20
@@ -27,3 +33,29 @@ def large_blocks_given_back() -> Iterator[None]:
     finally:
         mallopt(M_MMAP_THRESHOLD, 32 * MIB)
         mallopt(M_TRIM_THRESHOLD, 64 * MIB)
+
+
+def free_bytes(device: "torch.device") -> int:
+    """What a device's memory still has room for; of a processor's, what Linux calls available, else half of all."""
+    if device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info(device)[0])
+    table = Path("/proc/meminfo")
+    if table.is_file():
+        (line,) = (line for line in table.read_text().splitlines() if line.startswith("MemAvailable"))
+        return int(line.split()[1]) * 1024
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2
+
+
+def used_bytes(device: "torch.device") -> int:
+    """What this process has of a device's memory; of a processor's, what is in no file (Linux; else 0)."""
+    if device.type == "cuda":
+        import torch
+
+        return int(torch.cuda.memory_allocated(device))
+    status = Path("/proc/self/status")
+    if not status.is_file():
+        return 0
+    (line,) = (line for line in status.read_text().splitlines() if line.startswith("RssAnon"))
+    return int(line.split()[1]) * 1024

@@ -1,0 +1,292 @@
+"""How a model fits into a device's memory: predicted from its configurations and shapes alone, before it is loaded.
+
+A model's networks are built without weights, and what they do is traced on tensors that have shapes only
+(`runtime.peak`). A plan's peak is what the process has already, and the largest of what each phase needs: loading,
+reading the prompts, a step, decoding.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from mezzotint.errors import FileFormatError, InputError
+from mezzotint.generation import loading, loading_qwen_image
+from mezzotint.generation.offload import dtype_of, top_blocks
+from mezzotint.generation.placement import OFFLOADS, Placement
+from mezzotint.generation.settings import QWEN_IMAGE_PIPELINE
+from mezzotint.generation.tiling import TILE, decode_in_tiles
+from mezzotint.models.bundle import INDEX, read_json
+from mezzotint.models.dual_stream import DualStreamTransformer
+from mezzotint.models.quantization import STORED, QuantizedLinear, is_quantized
+from mezzotint.models.sources import Sources
+from mezzotint.runtime.memory import free_bytes, used_bytes
+from mezzotint.runtime.peak import peak_bytes
+
+UNITS = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
+# What is tried in turn where nothing else is said: formats from the most exact, those that multiply as fast as may be.
+EIGHT_BITS = {"cuda": "fp8", "cpu": "int8"}
+FOUR_BITS = "svdquant"
+SHARE = 0.95  # of free memory that a plan may fill: allocators round up
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workload:
+    """What is asked of a model, as far as it decides about memory.
+
+    Attributes:
+        pictures: That are sampled together. branches: 2 with guidance.
+        tokens: Of the longest prompt, about.
+    """
+
+    width: int
+    height: int
+    pictures: int = 1
+    branches: int = 2
+    tokens: int = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A placement, whether pictures are decoded in tiles, and what that takes of the device's memory.
+
+    Attributes:
+        tile: Side of a tile in latent pixels; None decodes whole.
+        phases: Bytes of each phase of the work, what the process has already included.
+        most: The bytes that are to be had.
+    """
+
+    placement: Placement
+    tile: int | None
+    phases: dict[str, int]
+    most: int
+
+    @property
+    def peak(self) -> int:
+        return max(self.phases.values())
+
+    @property
+    def fits(self) -> bool:
+        return self.peak <= self.most
+
+    def __str__(self) -> str:
+        weights = self.placement.quantize or "weights as they are"
+        tiles = "" if self.tile is None else ", decoded in tiles"
+        phase = max(self.phases, key=self.phases.__getitem__)
+        return (
+            f"plan: {weights}, offload {self.placement.offload}{tiles}: "
+            f"{self.peak / 1e9:.2f} GB at most ({phase}) of {self.most / 1e9:.2f} GB"
+        )
+
+
+def parse_memory(text: str) -> int:
+    """Bytes of `8GB`, `7.5 GiB`, `900MB`.
+
+    Raises:
+        InputError: It says something else.
+    """
+    found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([A-Za-z]*)\s*", text)
+    if found is None or found[2].upper() not in UNITS or not float(found[1]):
+        raise InputError(f"memory is {text!r}; it must be like 8GB")
+    return int(float(found[1]) * UNITS[found[2].upper()])
+
+
+def plan_memory(
+    sources: Sources,
+    device: torch.device,
+    dtype: torch.dtype,
+    workload: Workload,
+    *,
+    memory: int | None = None,
+    quantize: str | None = None,
+    offload: str | None = None,
+) -> Plan:
+    """The most exact and then the fastest way in which a model fits.
+
+    Args:
+        memory: Bytes of the device that the process may have; None: what is free.
+        quantize, offload: What is already decided (`Placement`).
+
+    Raises:
+        InputError: It fits in no way that was left open.
+        MissingFileError, FileFormatError: As for loading it.
+    """
+    most = int((free_bytes(device) * SHARE + used_bytes(device)) if memory is None else memory)
+    best: Plan | None = None
+    outlines: dict[str | None, Outline] = {}
+    for placement in candidates(sources, device, quantize, offload):
+        outline = outlines.setdefault(placement.quantize, Outline(sources, device, dtype, workload, placement.quantize))
+        for tile in (None, TILE):
+            plan = Plan(placement=placement, tile=tile, phases=outline.phases(placement, tile), most=most)
+            if plan.fits:
+                return plan
+            best = plan if best is None or plan.peak < best.peak else best
+    assert best is not None
+    raise InputError(
+        f"{sources.name} does not fit into {most / 1e9:.2f} GB: it takes {best.peak / 1e9:.2f} GB with "
+        f"{best.placement.quantize or 'weights as they are'} and offload {best.placement.offload}; "
+        "a smaller picture or another --quantize or --offload may do"
+    )
+
+
+def candidates(
+    sources: Sources, device: torch.device, quantize: str | None, offload: str | None
+) -> Iterator[Placement]:
+    """Ways to try, the best first: exact weights on the device; fewer bits; at last block by block."""
+    blocks = [STORED] if any(path.suffix == ".gguf" for path in sources.components.values()) else []
+    formats = [None, *blocks, EIGHT_BITS.get(device.type, "int8"), FOUR_BITS] if quantize is None else [quantize]
+    whole, by_block = list(OFFLOADS)[:-1], list(OFFLOADS)[-1]
+    if "controlnet" in sources.components:
+        whole, by_block = ["none", "text-encoder"], "text-encoder"
+    for name in formats:
+        for way in whole if offload is None else [offload]:
+            yield Placement(quantize=name, offload=way)
+    if offload is None:
+        for name in formats:
+            yield Placement(quantize=name, offload=by_block)
+
+
+class Outline:
+    """A model's networks in one format, without weights, and what they need."""
+
+    def __init__(
+        self, sources: Sources, device: torch.device, dtype: torch.dtype, workload: Workload, quantize: str | None
+    ) -> None:
+        """
+        Raises:
+            InputError: The file's own blocks are asked for, and no file has any.
+        """
+        self.device, self.dtype, self.work = device, dtype, workload
+        self.base = used_bytes(device)
+        placement = Placement(quantize=quantize)
+        self.networks = {name: shapes_in(network, dtype) for name, network in open_networks(sources, placement).items()}
+        if quantize == STORED and not any(map(is_quantized, self.networks.values())):
+            raise InputError(f"{sources.name} has no quantised blocks: quantise {STORED} is for GGUF files")
+        further = [path for name, path in sources.components.items() if name not in self.networks]
+        self.further = sum(file.stat().st_size for path in further for file in _files(path))
+
+    def phases(self, placement: Placement, tile: int | None) -> dict[str, int]:
+        """Bytes of the device in each phase."""
+        leaves = {
+            "text_encoder": placement.text_leaves,
+            "transformer": placement.transformer_leaves,
+            "vae": placement.transformer_leaves,
+        }
+        always = self.base + self.further
+        always += sum(self.bytes_of(name, False) for name in self.networks if not leaves[name])
+
+        def during(name: str, work: int) -> int:
+            by_block = placement.by_block and name != "vae"
+            return always + work + (self.bytes_of(name, by_block) if leaves[name] else 0)
+
+        return {
+            "loading": always + max(map(packing_bytes, self.networks.values())),
+            "reading the prompts": during("text_encoder", self.reading),
+            "a step": during("transformer", self.step),
+            "decoding": during("vae", self.decoding(tile)),
+        }
+
+    def bytes_of(self, name: str, by_block: bool) -> int:
+        """A network's weights that are on the device while it runs."""
+        network = self.networks[name]
+        sizes = {key: tensor.nbytes for key, tensor in network.state_dict().items()}
+        if not by_block:
+            return sum(sizes.values())
+        layers = {
+            key: next((block for block in top_blocks(network) if key.startswith(f"{block}.")), None)
+            for key in sizes
+            if isinstance(network.get_submodule(key.rpartition(".")[0]), nn.Linear | QuantizedLinear)
+        }
+        blocks: dict[str, int] = {}
+        for key, block in layers.items():
+            if block is not None:
+                blocks[block] = blocks.get(block, 0) + sizes.pop(key)
+        return sum(sizes.values()) + 2 * max(blocks.values(), default=0)
+
+    @cached_property
+    def reading(self) -> int:
+        tower, work = self.networks["text_encoder"], self.work
+        ids = torch.zeros(work.branches, work.tokens, dtype=torch.long, device="meta")
+        if hasattr(tower, "features"):
+            return self._traced(lambda: tower.features(ids))
+        embedded = torch.empty(*ids.shape, tower.config.language.hidden_size, dtype=self.dtype, device="meta")
+        places = ids.expand(3, *ids.shape)
+        return self._traced(lambda: tower.language(inputs_embeds=embedded, position_ids=places, use_cache=False))
+
+    @cached_property
+    def step(self) -> int:
+        network, work = self.networks["transformer"], self.work
+        rows, down = work.pictures * work.branches, self.downscale
+        is_dual = isinstance(network, DualStreamTransformer)
+        width = network.config.text_dim if is_dual else network.config.cap_feat_dim
+        channels = network.config.latent_channels if is_dual else network.config.in_channels
+        features = [torch.empty(work.tokens, width, dtype=self.dtype, device="meta")] * rows
+        latents = torch.empty(rows, channels, work.height // down, work.width // down, device="meta")
+        time = torch.empty(1, device="meta")
+        embed = network.embed_captions if is_dual else network.refine_captions
+        return self._traced(lambda: network(latents, time, embed(features)))
+
+    def decoding(self, tile: int | None) -> int:
+        network, down = self.networks["vae"], self.downscale
+        latents = torch.empty(1, network.channels, self.work.height // down, self.work.width // down, device="meta")
+        if tile is None:
+            return self._traced(lambda: network.decode(latents))
+        return self._traced(lambda: decode_in_tiles(network, latents, tile))
+
+    @property
+    def downscale(self) -> int:
+        return self.networks["vae"].downscale
+
+    def _traced(self, compute: Callable[[], object]) -> int:
+        return peak_bytes(compute, reordered=self.device.type == "cpu")
+
+
+def open_networks(sources: Sources, placement: Placement) -> dict[str, Any]:
+    """The networks of a model that every model has, without weights."""
+    index = sources.folder / INDEX
+    kind = str(read_json(index).get("_class_name"))
+    is_qwen_image = kind.startswith(QWEN_IMAGE_PIPELINE)
+    room: Any = loading_qwen_image if is_qwen_image else loading
+    at = {name: (path, sources.variant_of(name)) for name, path in sources.components.items()}
+    further = {"vision": "Edit" in kind} if is_qwen_image else {}
+    tokenizer = sources.folder / "tokenizer"
+    return {
+        "transformer": room.open_transformer(*at["transformer"], placement).network,
+        "text_encoder": room.open_text_encoder(*at["text_encoder"], placement, tokenizer=tokenizer, **further).network,
+        "vae": room.open_autoencoder(*at["vae"]).network,
+    }
+
+
+def shapes_in(network: nn.Module, dtype: torch.dtype) -> nn.Module:
+    """The network with weights that are shapes in the dtypes in which they are loaded."""
+    for name in network.state_dict():
+        module, _, own = name.rpartition(".")
+        owner = network.get_submodule(module)
+        shape = torch.empty_like(getattr(owner, own), dtype=dtype_of(network, name, dtype), device="meta")
+        if own in owner._parameters:
+            owner._parameters[own] = nn.Parameter(shape, requires_grad=False)
+        else:
+            owner._buffers[own] = shape
+    return network.to("meta").eval().requires_grad_(False)
+
+
+def packing_bytes(network: nn.Module) -> int:
+    """What the largest matrix takes while it is made of its parts and packed, beyond what stays."""
+    layers = [module for module in network.modules() if isinstance(module, nn.Linear | QuantizedLinear)]
+    largest = max(layers, key=lambda layer: layer.in_features * layer.out_features)
+    weight = torch.empty(largest.out_features, largest.in_features, dtype=torch.bfloat16, device="meta")
+    if isinstance(largest, nn.Linear):
+        return weight.nbytes
+    try:
+        return weight.nbytes + peak_bytes(lambda: largest.pack(weight))
+    except NotImplementedError:  # a file's own blocks, which are copied as they are
+        return 0
+
+
+def _files(path: Path) -> list[Path]:
+    return [path] if path.is_file() else [file for file in path.glob("*") if file.is_file()]
