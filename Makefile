@@ -45,3 +45,4 @@ parity: .venv/development ## measure the differences from diffusers; writes docs
 .PHONY: bench
 bench: .venv/development ## speed beside diffusers; writes docs/benchmarks.md
 	$(BIN)/python -m benchmarks.network --write docs/benchmarks.md
+	$(BIN)/python -m benchmarks.inference --write docs/benchmarks.md

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from benchmarks.pages import write_sections
 from benchmarks.timing import compare, machine, matrix_rate
 from diffusers import ZImagePipeline, ZImageTransformer2DModel
 from torch import Tensor
@@ -52,7 +53,7 @@ def main() -> None:
         print(line, flush=True)
         lines.append(line)
     if args.write:
-        args.write.write_text("\n".join(lines) + "\n")
+        write_sections(args.write, "\n".join(lines) + "\n")
 
 
 def report(folder: Path, rounds: int) -> Iterator[str]:

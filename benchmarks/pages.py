@@ -6,6 +6,16 @@ from pathlib import Path
 from mezzotint.runtime import atomic
 
 
+def write_sections(page: Path, text: str) -> None:
+    """Replace what stands before the first heading, and every section that the text has."""
+    head, *sections = text.split("\n## ")
+    kept = page.read_text(encoding="utf-8").split("\n## ")[1:] if page.is_file() else []
+    atomic.write_text(page, "\n## ".join([head.rstrip("\n") + "\n", *kept]))
+    for section in sections:
+        title, _, body = section.partition("\n")
+        write_section(page, title, [body])
+
+
 def write_section(page: Path, title: str, lines: Sequence[str]) -> None:
     """Replace what stands under the heading `## title` up to the next one, or append it."""
     text = page.read_text(encoding="utf-8") if page.is_file() else ""
