@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
-from benchmarks.memory import peak_during, weight_bytes
 from benchmarks.pages import write_section
+from benchmarks.peak import peak_during, weight_bytes
 from benchmarks.random_model import write_random_model
 from benchmarks.rivals import (
     CAPTION,
