@@ -128,8 +128,8 @@ def write_model(folder: Path, scale: float) -> Path:
         "text_encoder": (language.state_dict(), tower.to_json()),
     }
     for name, (state, config) in states.items():
-        is_text = name == "text_encoder"
-        bundle.write_weights(folder / name, state, bundle.TRANSFORMERS_WEIGHTS if is_text else bundle.DIFFUSERS_WEIGHTS)
+        file = bundle.TRANSFORMERS_WEIGHTS if name == "text_encoder" else bundle.DIFFUSERS_WEIGHTS
+        bundle.write_weights(folder / name, state, file)
         atomic.write_json(folder / name / "config.json", config)
     for path in (*mini.glob("tokenizer/*"), *mini.glob("scheduler/*"), mini / bundle.INDEX, mini / "mezzotint.json"):
         target = folder / path.relative_to(mini)

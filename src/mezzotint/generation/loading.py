@@ -1,7 +1,7 @@
 """A model's components, from a folder or from single files, on their device and in the working dtype."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
@@ -17,7 +17,7 @@ from mezzotint.models.autoencoder.config import AutoencoderConfig
 from mezzotint.models.autoencoder.model import Autoencoder
 from mezzotint.models.bundle import load_into, read_json
 from mezzotint.models.components import Component, explaining, naming, open_component
-from mezzotint.models.formats import Reading
+from mezzotint.models.formats import Reading, StoredTensor
 from mezzotint.models.quantization import (
     STORED,
     keep_blocks,
@@ -31,9 +31,11 @@ from mezzotint.models.single_stream import (
     OmniTransformer,
     SingleStreamConfig,
     SingleStreamTransformer,
+    as_they_are,
     matrix_rows,
     stream_published,
 )
+from mezzotint.models.single_stream.half_range import hold_in_range
 from mezzotint.models.sources import Sources, as_sources
 from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer
 from mezzotint.models.text import from_published as text_from_published
@@ -57,11 +59,15 @@ class Opened(Generic[N]):
     Attributes:
         weights: From the dtype for floating ones (None: the file's) to all weights under its names, each read when its
             turn comes.
+        unchanged: Those of its weights that are tensors of the file as they stand.
+        prepare: Called with the network when it has its weights.
     """
 
     network: N
     component: Component
     weights: Callable[[torch.dtype | None], Iterable[tuple[str, Tensor]]]
+    unchanged: Mapping[str, StoredTensor] = field(default_factory=dict)
+    prepare: Callable[[N], None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,6 +127,8 @@ def load_transformer(
         MissingFileError, FileFormatError: A file is missing, broken, or something else.
     """
     opened = open_transformer(path, variant, placement)
+    if dtype == torch.float16:
+        opened = replace(opened, prepare=hold_in_range)
     return filled(opened, dtype, device, leaves=placement.transformer_leaves, by_block=placement.by_block)
 
 
@@ -135,7 +143,10 @@ def open_transformer(
     transformer = unfilled(component, lambda: kind(config))
     kept = quantize(transformer, placement.quantize, stored_segments(matrix_rows(config), component.tensors))
     return Opened(
-        transformer, component, lambda dtype: stream_published(Reading(component.tensors, dtype), config, kept)
+        transformer,
+        component,
+        lambda dtype: stream_published(Reading(component.tensors, dtype), config, kept),
+        {ours: component.tensors[name] for ours, name in as_they_are(config).items() if name in component.tensors},
     )
 
 
@@ -157,7 +168,7 @@ def open_autoencoder(path: Path, variant: str | None = None) -> Opened[Autoencod
     with naming(component.config_path):
         config = AutoencoderConfig.from_json(component.config)
     autoencoder = unfilled(component, lambda: Autoencoder(config))
-    return Opened(autoencoder, component, lambda dtype: Reading(component.tensors, dtype).items())
+    return Opened(autoencoder, component, lambda dtype: Reading(component.tensors, dtype).items(), component.tensors)
 
 
 def load_text_tower(model: Path, dtype: torch.dtype | None = None) -> TextTower:
@@ -192,7 +203,7 @@ def open_text_encoder(
     stored = text_from_published(component.tensors)
     kept = quantize(tower, placement.quantize, stored_segments(plain_places(stored), stored))
     read = {name: tensor for name, tensor in stored.items() if name not in kept}
-    return Opened(tower, component, lambda dtype: Reading(read, dtype).items())
+    return Opened(tower, component, lambda dtype: Reading(read, dtype).items(), read)
 
 
 def load_vision_tower(
@@ -266,6 +277,8 @@ def filled(
         weights = packed_weights(network, opened.weights(dtype), device)
         state = {name: tensor if home is None else home.put(name, tensor) for name, tensor in weights}
         load_into(network, state, opened.component.path)
+        if opened.prepare is not None:
+            opened.prepare(network)
     if home is not None:
         home.move_out(network)
         network.home = home  # type: ignore[assignment]

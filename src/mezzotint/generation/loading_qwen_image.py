@@ -13,7 +13,13 @@ from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder import QwenImageAutoencoder, QwenImageAutoencoderConfig
 from mezzotint.models.bundle import read_json
 from mezzotint.models.components import naming, open_component
-from mezzotint.models.dual_stream import DualStreamConfig, DualStreamTransformer, matrix_rows, stream_published
+from mezzotint.models.dual_stream import (
+    DualStreamConfig,
+    DualStreamTransformer,
+    as_they_are,
+    matrix_rows,
+    stream_published,
+)
 from mezzotint.models.formats import Reading
 from mezzotint.models.quantization import plain_places, stored_segments
 from mezzotint.models.sources import Sources, as_sources
@@ -86,7 +92,10 @@ def open_transformer(
     transformer = unfilled(component, lambda: DualStreamTransformer(config))
     kept = quantize(transformer, placement.quantize, stored_segments(matrix_rows(config), component.tensors))
     return Opened(
-        transformer, component, lambda dtype: stream_published(Reading(component.tensors, dtype), config, kept)
+        transformer,
+        component,
+        lambda dtype: stream_published(Reading(component.tensors, dtype), config, kept),
+        {ours: component.tensors[name] for ours, name in as_they_are(config).items() if name in component.tensors},
     )
 
 
@@ -108,7 +117,7 @@ def open_autoencoder(path: Path, variant: str | None = None) -> Opened[QwenImage
     with naming(component.config_path):
         config = QwenImageAutoencoderConfig.from_json(component.config)
     autoencoder = unfilled(component, lambda: QwenImageAutoencoder(config))
-    return Opened(autoencoder, component, lambda dtype: Reading(component.tensors, dtype).items())
+    return Opened(autoencoder, component, lambda dtype: Reading(component.tensors, dtype).items(), component.tensors)
 
 
 def load_text_encoder(
@@ -142,7 +151,7 @@ def open_text_encoder(
     stored = tower_from_published(component.tensors, vision=vision)
     kept = quantize(tower, placement.quantize, stored_segments(plain_places(stored), stored))
     read = {name: tensor for name, tensor in stored.items() if name not in kept}
-    return Opened(tower, component, lambda dtype: Reading(read, dtype).items())
+    return Opened(tower, component, lambda dtype: Reading(read, dtype).items(), read)
 
 
 def load_pixel_limits(model: Path) -> PixelLimits:

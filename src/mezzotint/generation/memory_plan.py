@@ -7,7 +7,7 @@ reading the prompts, a step, decoding.
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from mezzotint.errors import FileFormatError, InputError
+from mezzotint.errors import InputError
 from mezzotint.generation import loading, loading_qwen_image
 from mezzotint.generation.offload import dtype_of, top_blocks
 from mezzotint.generation.placement import OFFLOADS, Placement
@@ -32,6 +32,7 @@ UNITS = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 # What is tried in turn where nothing else is said: formats from the most exact, those that multiply as fast as may be.
 EIGHT_BITS = {"cuda": "fp8", "cpu": "int8"}
 FOUR_BITS = "svdquant"
+IN_FILES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
 SHARE = 0.95  # of free memory that a plan may fill: allocators round up
 
 
@@ -164,7 +165,14 @@ class Outline:
         self.device, self.dtype, self.work = device, dtype, workload
         self.base = used_bytes(device)
         placement = Placement(quantize=quantize)
-        self.networks = {name: shapes_in(network, dtype) for name, network in open_networks(sources, placement).items()}
+        opened = open_networks(sources, placement)
+        self.networks: dict[str, Any] = {name: shapes_in(one.network, dtype) for name, one in opened.items()}
+        # What needs no change stays in its file, of which a processor takes what it looks at.
+        self.mapped = {
+            name: {key for key, stored in one.unchanged.items() if stored.dtype == IN_FILES[dtype]}
+            for name, one in opened.items()
+            if device.type == "cpu"
+        }
         if quantize == STORED and not any(map(is_quantized, self.networks.values())):
             raise InputError(f"{sources.name} has no quantised blocks: quantise {STORED} is for GGUF files")
         further = [path for name, path in sources.components.items() if name not in self.networks]
@@ -178,7 +186,7 @@ class Outline:
             "vae": placement.transformer_leaves,
         }
         always = self.base + self.further
-        always += sum(self.bytes_of(name, False) for name in self.networks if not leaves[name])
+        always += sum(self.resident(name) for name in self.networks if not leaves[name])
 
         def during(name: str, work: int) -> int:
             by_block = placement.by_block and name != "vae"
@@ -190,6 +198,11 @@ class Outline:
             "a step": during("transformer", self.step),
             "decoding": during("vae", self.decoding(tile)),
         }
+
+    def resident(self, name: str) -> int:
+        """A network's weights that are on the device all the time."""
+        mapped = self.mapped.get(name, set())
+        return sum(x.nbytes for key, x in self.networks[name].state_dict().items() if key not in mapped)
 
     def bytes_of(self, name: str, by_block: bool) -> int:
         """A network's weights that are on the device while it runs."""
@@ -246,7 +259,7 @@ class Outline:
         return peak_bytes(compute, reordered=self.device.type == "cpu")
 
 
-def open_networks(sources: Sources, placement: Placement) -> dict[str, Any]:
+def open_networks(sources: Sources, placement: Placement) -> dict[str, loading.Opened[Any]]:
     """The networks of a model that every model has, without weights."""
     index = sources.folder / INDEX
     kind = str(read_json(index).get("_class_name"))
@@ -256,9 +269,9 @@ def open_networks(sources: Sources, placement: Placement) -> dict[str, Any]:
     further = {"vision": "Edit" in kind} if is_qwen_image else {}
     tokenizer = sources.folder / "tokenizer"
     return {
-        "transformer": room.open_transformer(*at["transformer"], placement).network,
-        "text_encoder": room.open_text_encoder(*at["text_encoder"], placement, tokenizer=tokenizer, **further).network,
-        "vae": room.open_autoencoder(*at["vae"]).network,
+        "transformer": room.open_transformer(*at["transformer"], placement),
+        "text_encoder": room.open_text_encoder(*at["text_encoder"], placement, tokenizer=tokenizer, **further),
+        "vae": room.open_autoencoder(*at["vae"]),
     }
 
 

@@ -42,6 +42,7 @@ from mezzotint.generation.z_image import ZImage
 from mezzotint.models.adapters import Applied, Lora, apply_fused, apply_live, read_lora
 from mezzotint.models.bundle import INDEX, read_json
 from mezzotint.models.quantization import STORED
+from mezzotint.models.single_stream.half_range import hold_in_range
 from mezzotint.models.sources import Sources, find_sources
 from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
 from mezzotint.runtime.memory import free_bytes
@@ -159,15 +160,22 @@ class Pipeline:
         self.unload_lora()
         apply = apply_live if live or self.placement.changes_weights else apply_fused
         self._applied = apply(self.transformer, loras)
+        self._hold_in_range()
         self._loras = loras
         self._forget_compiled()
 
     def unload_lora(self) -> None:
         """Take all LoRAs out: every weight is what it was."""
         self._applied.remove()
+        self._hold_in_range()
         self._loras = []
         self.__dict__.pop("digest", None)
         self._forget_compiled()
+
+    def _hold_in_range(self) -> None:
+        """In fp16 the weights say how far numbers go, and they have changed."""
+        if self.dtype == torch.float16 and not self.placement.changes_weights:
+            hold_in_range(self.transformer)
 
     def _compile(self) -> None:
         """On a processor the compiled code holds the weights, packed as its products want them."""

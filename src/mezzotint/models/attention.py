@@ -28,7 +28,7 @@ class Attend(Protocol):
     ) -> Float[Tensor, "s n head e"]: ...
 
 
-def inverse_rms(x: Float[Tensor, "*n d"], eps: float) -> Float[Tensor, "*n 1"]:
+def inverse_rms(x: Float[Tensor, "*n d"], eps: float | Float[Tensor, "*n 1"]) -> Float[Tensor, "*n 1"]:
     """1 / √(mean(x²) + eps), the factor of RMSNorm (Zhang & Sennrich 2019).
 
     The sum runs in fp32 whatever the dtype. Its root is rounded to bf16, as the factor is; fp16 has not the range.
@@ -40,7 +40,7 @@ class _InverseRms(torch.autograd.Function):
     """With the gradient in closed form, −x · factor³ / d: that of a norm, which may be 0, takes longer."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, eps: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, eps: float | Tensor) -> Tensor:
         kept = torch.float32 if x.dtype == torch.float16 else None  # asking for fp32 first copies all of x
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=kept).float()
         factor = torch.rsqrt(norm.square() / x.shape[-1] + eps)

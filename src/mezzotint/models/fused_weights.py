@@ -106,6 +106,12 @@ class Fusion:
                 published[part.name] = part.to_published(weight, self.head_dim)
         return published
 
+    def as_they_are(self) -> dict[str, str]:
+        """Those of our names whose tensor is a published one unchanged, and its name."""
+        return {
+            name: parts[0].name for name, parts in self.parts.items() if len(parts) == 1 and parts[0].form != "heads"
+        }
+
     def matrix_rows(self) -> dict[str, Rows]:
         """For the name of every published matrix that is a linear layer's weight, where it lies."""
         places = {}

@@ -9,6 +9,7 @@ from mezzotint.models.captions import Captions
 from mezzotint.models.dual_stream.config import QWEN_IMAGE, DualStreamConfig
 from mezzotint.models.dual_stream.model import DualStreamTransformer
 from mezzotint.models.dual_stream.state_dict import (
+    as_they_are,
     from_published,
     matrix_rows,
     published_shapes,
@@ -23,6 +24,7 @@ __all__ = [
     "DualStreamConfig",
     "DualStreamTransformer",
     "Rows",
+    "as_they_are",
     "from_published",
     "matrix_rows",
     "published_shapes",

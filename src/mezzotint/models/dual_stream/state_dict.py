@@ -65,6 +65,11 @@ def to_published(state: Mapping[str, Tensor], config: DualStreamConfig) -> dict[
     return _fusion(config).to_published(state)
 
 
+def as_they_are(config: DualStreamConfig) -> dict[str, str]:
+    """Those of our names whose tensor is a published one unchanged, and its name."""
+    return _fusion(config).as_they_are()
+
+
 def matrix_rows(config: DualStreamConfig) -> dict[str, Rows]:
     """For the name of every published matrix that is a linear layer's weight, where it lies."""
     return _fusion(config).matrix_rows()

@@ -10,6 +10,7 @@ from mezzotint.models.single_stream.config import MINI, Z_IMAGE_6B, SingleStream
 from mezzotint.models.single_stream.model import SingleStreamTransformer, init_weights
 from mezzotint.models.single_stream.omni import OmniCondition, OmniTransformer
 from mezzotint.models.single_stream.state_dict import (
+    as_they_are,
     from_published,
     matrix_rows,
     published_shapes,
@@ -26,6 +27,7 @@ __all__ = [
     "Rows",
     "SingleStreamConfig",
     "SingleStreamTransformer",
+    "as_they_are",
     "from_published",
     "init_weights",
     "matrix_rows",

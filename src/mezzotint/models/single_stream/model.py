@@ -82,7 +82,12 @@ class Attention(nn.Module):
 
 
 class FeedForward(nn.Module):
-    """SwiGLU (Shazeer 2020): w2(silu(w1 x) · w3 x), with w1 and w3 as one matrix."""
+    """SwiGLU (Shazeer 2020): w2(silu(w1 x) · w3 x), with w1 and w3 as one matrix.
+
+    In fp16 that overflows, w3's output first. There `reach` is set (`half_range.py`): how large an input may be.
+    """
+
+    reach: float | None = None
 
     def __init__(self, config: SingleStreamConfig) -> None:
         super().__init__()
@@ -92,6 +97,17 @@ class FeedForward(nn.Module):
     def forward(self, x: Float[Tensor, "*n d"]) -> Float[Tensor, "*n d"]:
         gate, value = self.w13(x).chunk(2, dim=-1)
         return self.w2(F.silu(gate) * value)
+
+    def in_range(self, x: Float[Tensor, "*n d"]) -> tuple[Float[Tensor, "*n d"], Float[Tensor, "*n 1"]]:
+        """Each token's result times c², and c: a power of two, so that nothing is rounded, at which none overflows.
+
+        With c in front of w1 and w3 both come out times c; silu(a) · c is (c · a) · sigmoid(a).
+        """
+        assert self.reach is not None  # whoever calls has asked
+        norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
+        c = torch.exp2(torch.log2(self.reach / norm).floor().clamp(max=0.0))
+        gate, value = self.w13(x * c.to(x.dtype)).chunk(2, dim=-1)
+        return self.w2(gate * torch.sigmoid(gate.float() / c).to(x.dtype) * value), c
 
 
 class Block(nn.Module):
@@ -131,7 +147,11 @@ class Block(nn.Module):
         attention_in, attention_out, feed_forward_in, feed_forward_out = gains.unbind(2)
         y = self.attention(x * inverse_rms(x, self.eps) * attention_in, rotary, groups)
         x = torch.addcmul(x, y * inverse_rms(y, self.eps), attention_out)
-        y = self.feed_forward(x * inverse_rms(x, self.eps) * feed_forward_in)
+        y = x * inverse_rms(x, self.eps) * feed_forward_in
+        if self.feed_forward.reach is not None:
+            y, c = self.feed_forward.in_range(y)
+            return torch.addcmul(x, y * inverse_rms(y, self.eps * c**4), feed_forward_out)
+        y = self.feed_forward(y)
         return torch.addcmul(x, y * inverse_rms(y, self.eps), feed_forward_out)
 
 
