@@ -1,0 +1,28 @@
+import pytest
+import torch
+
+from mezzotint.errors import InputError
+from mezzotint.runtime.distributed import process_device, process_group, shares
+
+
+@pytest.mark.parametrize(("total", "size"), [(0, 2), (1, 2), (7, 3), (9, 3), (4160, 7)])
+def test_shares_are_all_and_as_equal_as_can_be(total: int, size: int) -> None:
+    parts = shares(total, size)
+    assert (len(parts), sum(parts)) == (size, total)
+    assert max(parts) - min(parts) <= 1
+    assert parts == sorted(parts, reverse=True)
+
+
+def test_a_process_alone_is_told_how_to_start_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RANK", raising=False)
+    with pytest.raises(InputError, match="torchrun"), process_group(torch.device("cpu")):
+        pass
+
+
+def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert process_device(None) == "cuda:3"
+    assert process_device("cpu") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert process_device(None) is None
