@@ -50,8 +50,25 @@ class Limits:
     """Say what is measured, and which limits are set when none are asked for."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Read:
+    """Read the text in a corpus' pictures, and list those with much of it for curate prune; a killed run continues."""
+
+    corpus: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
+    """The folder of a corpus: of curate run, or of corpus build."""
+    out: Path
+    """Where texts/ and prune.jsonl go."""
+    most_share: float = 0.2
+    """A picture is listed whose text covers more than this share of it."""
+    workers: int = max(1, os.cpu_count() or 1)
+    """Processes."""
+
+
 Options = (
-    Annotated[Run, tyro.conf.subcommand("run")] | Annotated[Limits, tyro.conf.subcommand("limits")] | VectorOptions
+    Annotated[Run, tyro.conf.subcommand("run")]
+    | Annotated[Limits, tyro.conf.subcommand("limits")]
+    | Annotated[Read, tyro.conf.subcommand("read")]
+    | VectorOptions
 )
 
 
@@ -59,11 +76,14 @@ def run(options: Options) -> None:
     if isinstance(options, Limits):
         _print_limits()
         return
-    if not isinstance(options, Run):
+    if not isinstance(options, Run | Read):
         run_vectors(options)
         return
     if not 1 <= options.workers <= 256:
         raise InputError(f"--workers is {options.workers}; it must be from 1 to 256")
+    if isinstance(options, Read):
+        _read(options)
+        return
     rules = replace(DEFAULT_RULES, limits=with_changes(options.limits))
     source = options.source or last_part(options.input)
     origin = Origin(source=source, licence=options.licence, credit=options.credit)
@@ -78,6 +98,16 @@ def run(options: Options) -> None:
         os._exit(INTERRUPTED)  # Daft's threads can make an ordinary exit abort; whatever is written is whole
     _print_funnel(funnel)
     print(options.out / "report.html")
+
+
+def _read(options: Read) -> None:
+    from mezzotint.curation.reading import PRUNE, read_texts
+
+    found = read_texts(
+        options.corpus, options.out, most_share=options.most_share, workers=options.workers, progress=progress
+    )
+    print(f"{found.pictures} pictures, {found.with_text} with text; {found.pruned} with much of it")
+    print(options.out / PRUNE)
 
 
 def _print_funnel(funnel: Funnel) -> None:
