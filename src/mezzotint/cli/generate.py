@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from torch.distributed import ProcessGroup
 
     from mezzotint.generation.inputs import Inputs
+    from mezzotint.generation.memory_plan import Workload
     from mezzotint.generation.pipeline import Pipeline
     from mezzotint.generation.profile import Profile
     from mezzotint.generation.request import Request
@@ -82,6 +83,15 @@ class Painting:
     """cpu, cuda, cuda:1, mps; by default the best there is."""
     dtype: Name = None
     """float32, bfloat16 or float16; by default the fastest that is safe on the device."""
+    memory: Annotated[str, tyro.conf.arg(metavar="SIZE")] = "free"
+    """Of the device that may be used, like 8GB; what does not fit is quantised and offloaded, as a plan on stderr says
+    beforehand."""
+    quantize: Name = None
+    """int8, int8-dynamic, fp8, fp8-dynamic, int4, nf4, svdquant, or gguf: a file's own blocks. By default what --memory
+    asks for."""
+    offload: Name = None
+    """none, text-encoder, model, block: which weights are on the device only while they are used. By default what
+    --memory asks for."""
     compile: bool = False
     """Compile the network first: a minute once, then faster at any size. Pays from a few dozen pictures on."""
     cache: Annotated[float, tyro.conf.arg(metavar="T")] = 0.0
@@ -144,7 +154,17 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
     from mezzotint.generation.pipeline import Pipeline
 
     with _processes(options) as (device, group):
-        pipe = Pipeline.from_pretrained(sources, device, options.dtype, compile=options.compile)
+        pipe = Pipeline.from_pretrained(
+            sources,
+            device,
+            options.dtype,
+            compile=options.compile,
+            quantize=options.quantize,
+            offload=options.offload,
+            memory=options.memory,
+            workload=_workload(request),
+            on_plan=lambda plan: print(plan, file=sys.stderr),
+        )
         pipe.load_lora(loras)
         request = replace(request, settings=pipe.model.defaults_for(request.inputs).override(**chosen))
         if group is not None:
@@ -159,6 +179,20 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
             _make(pipe, request, task, paths, options.json, profile)
         if profile is not None:
             print(profile.table(), file=sys.stderr)
+
+
+def _workload(request: "Request") -> "Workload":
+    """What decides about memory; a prompt has about a token for three letters."""
+    from mezzotint.generation.memory_plan import Workload
+
+    settings = request.settings
+    return Workload(
+        width=settings.width,
+        height=settings.height,
+        pictures=1,
+        branches=2 if request.guided else 1,
+        tokens=max(64, max(map(len, request.prompts)) // 3),
+    )
 
 
 @contextmanager

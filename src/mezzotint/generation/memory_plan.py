@@ -169,7 +169,7 @@ class Outline:
         self.networks: dict[str, Any] = {name: shapes_in(one.network, dtype) for name, one in opened.items()}
         # What needs no change stays in its file, of which a processor takes what it looks at.
         self.mapped = {
-            name: {key for key, stored in one.unchanged.items() if stored.dtype == IN_FILES[dtype]}
+            name: {key for key, stored in one.unchanged.items() if stored.mapped and stored.dtype == IN_FILES[dtype]}
             for name, one in opened.items()
             if device.type == "cpu"
         }
@@ -291,6 +291,8 @@ def shapes_in(network: nn.Module, dtype: torch.dtype) -> nn.Module:
 def packing_bytes(network: nn.Module) -> int:
     """What the largest matrix takes while it is made of its parts and packed, beyond what stays."""
     layers = [module for module in network.modules() if isinstance(module, nn.Linear | QuantizedLinear)]
+    if not layers:
+        return 0
     largest = max(layers, key=lambda layer: layer.in_features * layer.out_features)
     weight = torch.empty(largest.out_features, largest.in_features, dtype=torch.bfloat16, device="meta")
     if isinstance(largest, nn.Linear):

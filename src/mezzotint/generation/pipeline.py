@@ -41,7 +41,6 @@ from mezzotint.generation.tiling import decode_in_tiles
 from mezzotint.generation.z_image import ZImage
 from mezzotint.models.adapters import Applied, Lora, apply_fused, apply_live, read_lora
 from mezzotint.models.bundle import INDEX, read_json
-from mezzotint.models.quantization import STORED
 from mezzotint.models.single_stream.half_range import hold_in_range
 from mezzotint.models.sources import Sources, find_sources
 from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
@@ -65,6 +64,7 @@ MODELS: dict[str, Kind] = {
 # with about a thousand (docs/log.md), and few let pictures appear early; an accelerator wants many.
 CPU_BATCH_TOKENS, BATCH_TOKENS = 1024, 16_384
 DECODED_PIXELS = 1024 * 1024  # that the autoencoder decodes together
+FREE = "free"  # as a size of memory: what there is
 SMALL = 0.02  # a model whose files are less than this share of the free memory fits without a plan
 
 Latents = Float[Tensor, "b c h w"]
@@ -111,7 +111,7 @@ class Pipeline:
         offload: str | None = None,
         memory: str | int | None = None,
         workload: Workload | None = None,
-        on_plan: Callable[[Plan], None] = lambda plan: None,
+        on_plan: Callable[[Plan], None] | None = None,
     ) -> "Pipeline":
         """Load a model: an embedded model's name, a model folder, a hub id, or a file of weights.
 
@@ -119,10 +119,11 @@ class Pipeline:
         network is compiled (torch.compile) at its first use, once for all sizes, prompts and batches: a minute, for
         evaluations that are faster by a fifth to two fifths on a CPU (docs/benchmarks.md).
 
-        What `memory` (like "8GB"; left out: what is free) has no room for is quantised and offloaded, as a plan says
-        before anything is loaded; `quantize`, `offload` decide of it beforehand (`placement.Placement`). The plan is
-        made for a `workload`, by default one picture of the model's own size, and told `on_plan`. The other arguments
-        are those of `models.sources.find_sources`.
+        `quantize` and `offload` are those of `placement.Placement`. With `memory`, like "8GB", or "free", what has no
+        room is quantised and offloaded as far as they leave it open, by a plan for a `workload` (one picture of the
+        model's own size) that is told `on_plan` before anything is loaded.
+
+        The other arguments are those of `models.sources.find_sources`.
 
         Raises:
             MezzotintError: There is no such model, its files are broken, the device cannot be used, or there is no
@@ -134,13 +135,16 @@ class Pipeline:
         )
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
-        plan = _plan(sources, at, kind, memory, quantize, offload, workload)
-        on_plan(plan)
-        if compile and plan.placement.transformer_leaves:
+        placement, tile = Placement(quantize=quantize, offload=offload or "none"), None
+        if plan := _plan(sources, at, kind, memory, quantize, offload, workload):
+            placement, tile = plan.placement, plan.tile
+            if on_plan is not None:
+                on_plan(plan)
+        if compile and placement.transformer_leaves:
             raise InputError(
-                f"offload {plan.placement.offload} moves the transformer, and compiled code wants it in one place"
+                f"offload {placement.offload} moves the transformer, and compiled code wants it in one place"
             )
-        pipe = cls(model_class(sources).load(sources, at, kind, plan.placement), sources, plan.placement, plan.tile)
+        pipe = cls(model_class(sources).load(sources, at, kind, placement), sources, placement, tile)
         if compile:
             check_compiler(at)
             pipe._compile()
@@ -411,13 +415,14 @@ def _plan(
     quantize: str | None,
     offload: str | None,
     workload: Workload | None,
-) -> Plan:
-    """How a model is loaded. Without a word about memory, one that is small beside what is free needs no thought."""
-    Placement(quantize=quantize, offload=offload or "none")  # refuses the unknown
-    most = parse_memory(memory) if isinstance(memory, str) else memory
+) -> Plan | None:
+    """How a model fits; None where nobody asks, or it is small beside what is free."""
+    if memory is None:
+        return None
     model_class(sources)
-    if most is None and quantize != STORED and sources.nbytes < SMALL * free_bytes(device):
-        return Plan(placement=Placement(quantize=quantize, offload=offload or "none"), tile=None, phases={}, most=0)
+    most = None if memory == FREE else parse_memory(memory) if isinstance(memory, str) else memory
+    if most is None and sources.nbytes < SMALL * free_bytes(device):
+        return None
     if workload is None:
         defaults = read_defaults(sources.folder)
         workload = Workload(width=defaults.width, height=defaults.height)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mezzotint.errors import FileFormatError, MissingFileError
-from mezzotint.models.formats.mapped import Buffer
+from mezzotint.models.formats.mapped import ALIGNMENT, Buffer
 from mezzotint.models.formats.stored import Outgoing, Read, StoredTensor, WeightsFile
 from mezzotint.runtime import atomic
 
@@ -177,7 +177,11 @@ def open_safetensors(path: Path) -> WeightsFile:
     offset = path.stat().st_size - sum(entry.end - entry.start for entry in header.tensors.values())
     tensors = {
         name: StoredTensor(
-            entry.dtype, entry.shape, entry.end - entry.start, _reader(path, name, buffer, entry, offset + entry.start)
+            entry.dtype,
+            entry.shape,
+            entry.end - entry.start,
+            _reader(path, name, buffer, entry, offset + entry.start),
+            mapped=(offset + entry.start) % ALIGNMENT == 0,
         )
         for name, entry in header.tensors.items()
     }

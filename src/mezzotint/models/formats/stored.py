@@ -29,6 +29,7 @@ class StoredTensor:
         read: Reads it: a floating one in the dtype that is given, without one in its own; a quantised one has none of
             its own and reads as fp32. The result may share memory with the file: it is not to be written to.
         packed: Reads the blocks of a quantised one as they are, "rows bytes"; None where rows are no whole blocks.
+        mapped: Whether what is read in its own dtype is the file itself, mapped, and takes no memory.
     """
 
     dtype: str
@@ -36,6 +37,7 @@ class StoredTensor:
     nbytes: int
     read: Read = field(repr=False, compare=False)
     packed: Callable[[], Tensor] | None = field(default=None, repr=False, compare=False)
+    mapped: bool = field(default=False, repr=False, compare=False)
 
     @property
     def elements(self) -> int:

@@ -1,0 +1,133 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from tests.generation.tiny_model import write_model
+from tests.generation.tiny_qwen_image import write_qwen_image
+
+from mezzotint.errors import InputError
+from mezzotint.generation.memory_plan import Outline, Plan, Workload, parse_memory, plan_memory
+from mezzotint.generation.pipeline import Pipeline
+from mezzotint.generation.placement import OFFLOADS, Placement
+from mezzotint.generation.tiling import TILE
+from mezzotint.models.conversion import convert
+from mezzotint.models.sources import as_sources, find_sources
+
+CPU = torch.device("cpu")
+WORK = Workload(width=64, height=64)
+
+
+@pytest.mark.parametrize(("text", "expected"), [("8GB", 8 * 10**9), ("7.5 gib", 7.5 * 2**30), ("900MB", 9 * 10**8)])
+def test_sizes(text: str, expected: float) -> None:
+    assert parse_memory(text) == expected
+
+
+@pytest.mark.parametrize("text", ["", "much", "8TB", "0GB", "-1GB"])
+def test_no_sizes(text: str) -> None:
+    with pytest.raises(InputError, match="it must be like 8GB"):
+        parse_memory(text)
+
+
+@pytest.fixture(scope="module", params=[write_model, write_qwen_image], ids=["Z-Image", "Qwen-Image"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    write: Callable[[Path], Path] = request.param
+    return write(tmp_path_factory.mktemp("model") / "tiny")
+
+
+@pytest.fixture(autouse=True)
+def nothing_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A process without libraries, so that networks of a megabyte are seen."""
+    monkeypatch.setattr("mezzotint.generation.memory_plan.used_bytes", lambda device: 0)
+
+
+def planned(folder: Path, **options: Any) -> Plan:
+    return plan_memory(as_sources(folder), CPU, torch.bfloat16, WORK, **options)
+
+
+class TestPlans:
+    def test_exact_weights_where_there_is_room(self, folder: Path) -> None:
+        plan = planned(folder)
+        assert (plan.placement, plan.tile) == (Placement(), None)
+        assert plan.fits
+
+    def test_less_memory_is_met_by_less_on_the_device(self, folder: Path) -> None:
+        """Every plan has room, and the next one begins where the last one had none."""
+        plans = [planned(folder)]
+
+        def ever_less() -> None:
+            while True:
+                plans.append(planned(folder, memory=plans[-1].peak - 1))
+
+        with pytest.raises(InputError, match="does not fit into"):
+            ever_less()
+        assert all(plan.fits for plan in plans)
+        placements = [plan.placement for plan in plans]
+        assert len(placements) >= 4
+        assert placements[0] == Placement()
+        assert len(set(placements)) == len(placements)
+
+    def test_what_is_decided_stays(self, folder: Path) -> None:
+        plan = planned(folder, quantize="nf4", offload="model")
+        assert plan.placement == Placement(quantize="nf4", offload="model")
+        with pytest.raises(InputError, match="another --quantize or --offload may do"):
+            planned(folder, quantize="nf4", offload="none", memory=1000)
+
+    def test_it_says_what_it_is(self, folder: Path) -> None:
+        text = str(planned(folder, quantize="int8", offload="block", memory=10**9))
+        assert text.startswith("plan: int8, offload block: 0.0")
+        assert text.endswith("of 1.00 GB")
+
+
+class TestOutlines:
+    def outline(self, folder: Path, quantize: str | None = None, work: Workload = WORK) -> Outline:
+        return Outline(as_sources(folder), CPU, torch.bfloat16, work, quantize)
+
+    @pytest.mark.parametrize("quantize", [None, "int8", "fp8-dynamic", "int4", "svdquant"])
+    def test_the_weights_are_those_that_are_loaded(self, folder: Path, quantize: str | None) -> None:
+        outline = self.outline(folder, quantize)
+        pipe = Pipeline.from_pretrained(folder, "cpu", "bfloat16", quantize=quantize)
+        for name, network in (
+            ("transformer", pipe.transformer),
+            ("text_encoder", pipe.text),
+            ("vae", pipe.autoencoder),
+        ):
+            loaded = {key: (tensor.shape, tensor.dtype) for key, tensor in network.state_dict().items()}
+            shapes = {key: (x.shape, x.dtype) for key, x in outline.networks[name].state_dict().items()}
+            assert shapes == loaded
+            assert outline.bytes_of(name, False) == sum(x.nbytes for x in network.state_dict().values())
+
+    def test_every_offload_takes_less(self, folder: Path) -> None:
+        outline = self.outline(folder)
+        weights = [outline.phases(Placement(offload=offload), None)["a step"] - outline.step for offload in OFFLOADS]
+        assert weights == sorted(weights, reverse=True)
+        assert weights[-1] < weights[0]
+
+    def test_more_pictures_take_more(self, folder: Path) -> None:
+        one, four = (self.outline(folder, work=replace(WORK, pictures=n)).step for n in (1, 4))
+        assert 2 * one < four
+
+    def test_tiles_take_less(self, folder: Path) -> None:
+        outline = self.outline(folder, work=Workload(width=1024, height=1024))
+        assert outline.decoding(TILE) < 0.7 * outline.decoding(None)
+
+
+def test_a_file_s_own_blocks(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "tiny")
+    convert(folder, tmp_path / "x.gguf", "transformer", "gguf", "q8_0")
+    plan = plan_memory(find_sources(tmp_path / "x.gguf", base=folder), CPU, torch.bfloat16, WORK, quantize="gguf")
+    assert plan.placement.quantize == "gguf"
+    with pytest.raises(InputError, match="has no quantised blocks"):
+        planned(folder, quantize="gguf")
+
+
+def test_the_pipeline_follows_it(folder: Path) -> None:
+    plans: list[Plan] = []
+    pipe = Pipeline.from_pretrained(folder, "cpu", "float32", memory="8GB", offload="block", on_plan=plans.append)
+    (plan,) = plans
+    assert pipe.placement == plan.placement == Placement(offload="block")
+    assert pipe("a red disc", seed=0).images
+    with pytest.raises(InputError, match=r"does not fit into 0\.00 GB"):
+        Pipeline.from_pretrained(folder, "cpu", "float32", memory="1MB", offload="none", quantize="int8")
