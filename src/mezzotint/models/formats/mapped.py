@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 ALIGNMENT = 8  # bytes of the widest dtype
+# Of small tensors PyTorch's own: products of a single row round otherwise where a matrix begins elsewhere, and weights
+# should give the same picture from any file. Copies of small ones cost nothing.
+SMALL, SMALL_ALIGNMENT = 1 << 22, 64
 NORESERVE = 0x4000  # Linux's MAP_NORESERVE, without which it refuses to map more than it has memory
 
 
@@ -35,7 +38,7 @@ class Buffer:
             raise FileFormatError(f"{self.path} cannot be read: {cause}") from cause
 
     def tensor(self, start: int, length: int) -> Tensor:
-        """Bytes as a uint8 tensor, without a copy where they lie so that any dtype can look at them.
+        """Bytes as a uint8 tensor; large ones without a copy where they lie so that any dtype can look at them.
 
         Raises:
             FileFormatError: The file has become shorter since its header was read.
@@ -47,4 +50,4 @@ class Buffer:
         if length == 0:
             return torch.empty(0, dtype=torch.uint8)
         data = torch.frombuffer(self._map, dtype=torch.uint8, count=length, offset=start)
-        return data if start % ALIGNMENT == 0 else data.clone()
+        return data if start % (SMALL_ALIGNMENT if length < SMALL else ALIGNMENT) == 0 else data.clone()
