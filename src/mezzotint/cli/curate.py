@@ -10,6 +10,7 @@ import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
+from mezzotint.cli.curate_heads import HeadOptions, Score, TrainHead, run_heads
 from mezzotint.cli.curate_vectors import VectorOptions, run_vectors
 from mezzotint.cli.main import INTERRUPTED
 from mezzotint.curation.curate import DEFAULT_RULES, curate
@@ -68,6 +69,7 @@ Options = (
     Annotated[Run, tyro.conf.subcommand("run")]
     | Annotated[Limits, tyro.conf.subcommand("limits")]
     | Annotated[Read, tyro.conf.subcommand("read")]
+    | HeadOptions
     | VectorOptions
 )
 
@@ -75,6 +77,9 @@ Options = (
 def run(options: Options) -> None:
     if isinstance(options, Limits):
         _print_limits()
+        return
+    if isinstance(options, TrainHead | Score):
+        run_heads(options)
         return
     if not isinstance(options, Run | Read):
         run_vectors(options)
