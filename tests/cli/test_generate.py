@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
@@ -51,7 +52,7 @@ class TestPictures:
             "model_digest": bundle.digest(model),
             "version": mezzotint.__version__,
             "unguided": 0.0,
-            **dict.fromkeys(("image", "mask", "control_image", "strength", "control_scale")),
+            **dict.fromkeys(("image", "mask", "control_image", "strength", "control_scale", "cache")),
         }
         (expected,) = Pipeline.from_pretrained(model, "cpu", "float32")("a red disc", seed=3).images
         with Image.open(path) as picture:
@@ -74,6 +75,7 @@ class TestPictures:
 
     def test_every_option(self, model: Path, tmp_path: Path, capsys: Output) -> None:
         options = "--seed 5 --steps 2 --guidance 1.5 --negative blue --size 48x32 --count 2 --sampler multistep --json"
+        options += " --cache 0.1"
         assert generate(model, "一个红色圆", *options.split(), "--out", str(tmp_path)) == 0
         out = capsys.readouterr().out
         assert '"prompt": "一个红色圆"' in out  # as it was written, not as escapes
@@ -83,8 +85,35 @@ class TestPictures:
             stored = read_parameters(tmp_path / f"一个红色圆-{seed}.png")
             assert stored is not None
             assert line == asdict(stored)
-            chosen = ("seed", "steps", "guidance", "negative_prompt", "width", "height", "sampler")
-            assert tuple(line[name] for name in chosen) == (seed, 2, 1.5, "blue", 48, 32, "multistep")
+            chosen = ("seed", "steps", "guidance", "negative_prompt", "width", "height", "sampler", "cache")
+            assert tuple(line[name] for name in chosen) == (seed, 2, 1.5, "blue", 48, 32, "multistep", 0.1)
+
+    def test_where_the_time_went(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        assert generate(model, "a red disc", "--seed", "3", "--out", str(tmp_path / "x.png"), "--profile") == 0
+        out, err = capsys.readouterr()
+        assert out == f"{tmp_path / 'x.png'}\n"
+        parts = [line.split("  ")[0] for line in err.splitlines()]
+        assert parts[0] == "part"
+        assert parts[-1] == "all"
+        assert {"text encoder", "layers: attention", "VAE decoder", "PNG"} <= set(parts)
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("how", ["sequence", "guidance"])
+    def test_two_processes_write_one_picture(self, model: Path, how: str, tmp_path: Path) -> None:
+        """And agree on a seed that nobody gave."""
+        launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        verb = ["-m", "mezzotint", "generate", "a red disc", "--model", str(model), "--device", "cpu"]
+        options = ["--dtype", "float32", "--parallel", how, "--out", str(tmp_path)]
+        environment = os.environ | {"OMP_NUM_THREADS": "1"}
+        done = subprocess.run([*launch, *verb, *options], capture_output=True, text=True, env=environment)
+        assert done.returncode == 0, done.stderr
+        (path,) = [Path(line) for line in done.stdout.splitlines()]
+        stored = read_parameters(path)
+        assert stored is not None
+        (expected,) = Pipeline.from_pretrained(model, "cpu", "float32")("a red disc", seed=stored.seed).images
+        with Image.open(path) as picture:
+            difference = np.abs(np.asarray(picture, int) - np.asarray(expected, int))
+        assert difference.max() <= 1
 
     def test_a_prompt_file(self, model: Path, tmp_path: Path, capsys: Output) -> None:
         (tmp_path / "prompts.txt").write_text("a red disc\ntwo blue boxes\n")
@@ -333,7 +362,7 @@ class TestFiles:
         for name, loras in {"none": [], "one": [one], "both": [f"{one}:0.5", f"{two}:0.5"]}.items():
             options = [text for lora in loras for text in ("--lora", lora)]
             out = tmp_path / f"{name}.png"
-            assert generate(model, "a red disc", "--seed", "3", "--out", str(out), *options) == 0
+            assert generate(model, "a red disc", "--seed", "4", "--out", str(out), *options) == 0
             made[name] = self.picture(out)
         assert made["one"] != made["none"]
         assert made["both"] == made["none"]
