@@ -1,6 +1,6 @@
 """ControlNet: the network of any task, led by a picture of edges, depths, poses or lines."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -14,6 +14,7 @@ from mezzotint.models.captions import Captions
 from mezzotint.models.components import naming, open_component
 from mezzotint.models.formats import Reading
 from mezzotint.models.single_stream import SingleStreamTransformer
+from mezzotint.models.single_stream.half_range import hold_in_range
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,4 +70,4 @@ def load_control(path: Path, network: SingleStreamTransformer, dtype: torch.dtyp
     control = unfilled(component, lambda: ControlNet(config, network.config))
     stored = used(component.tensors, config)
     opened = Opened(control, component, lambda dtype: stream_published(Reading(stored, dtype), config, network.config))
-    return filled(opened, dtype, device)
+    return filled(replace(opened, prepare=hold_in_range) if dtype == torch.float16 else opened, dtype, device)

@@ -24,6 +24,7 @@ from mezzotint.generation.tiling import TILE, decode_in_tiles
 from mezzotint.models.bundle import INDEX, read_json
 from mezzotint.models.dual_stream import DualStreamTransformer
 from mezzotint.models.quantization import STORED, QuantizedLinear, is_quantized
+from mezzotint.models.quantization.stored_blocks import StoredBlocksLinear
 from mezzotint.models.sources import Sources
 from mezzotint.runtime.memory import free_bytes, used_bytes
 from mezzotint.runtime.peak import peak_bytes
@@ -295,12 +296,9 @@ def packing_bytes(network: nn.Module) -> int:
         return 0
     largest = max(layers, key=lambda layer: layer.in_features * layer.out_features)
     weight = torch.empty(largest.out_features, largest.in_features, dtype=torch.bfloat16, device="meta")
-    if isinstance(largest, nn.Linear):
-        return weight.nbytes
-    try:
-        return weight.nbytes + peak_bytes(lambda: largest.pack(weight))
-    except NotImplementedError:  # a file's own blocks, which are copied as they are
-        return 0
+    if isinstance(largest, StoredBlocksLinear):
+        return 0  # copied as it is
+    return weight.nbytes + (0 if isinstance(largest, nn.Linear) else peak_bytes(lambda: largest.pack(weight)))
 
 
 def _files(path: Path) -> list[Path]:

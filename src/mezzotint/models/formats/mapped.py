@@ -50,4 +50,9 @@ class Buffer:
         if length == 0:
             return torch.empty(0, dtype=torch.uint8)
         data = torch.frombuffer(self._map, dtype=torch.uint8, count=length, offset=start)
-        return data if start % (SMALL_ALIGNMENT if length < SMALL else ALIGNMENT) == 0 else data.clone()
+        return data if is_shared(start, length) else data.clone()
+
+
+def is_shared(start: int, length: int) -> bool:
+    """Whether bytes of a file are looked at where they lie."""
+    return start % (SMALL_ALIGNMENT if length < SMALL else ALIGNMENT) == 0

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mezzotint.errors import FileFormatError, MissingFileError
-from mezzotint.models.formats.mapped import ALIGNMENT, Buffer
+from mezzotint.models.formats.mapped import Buffer, is_shared
 from mezzotint.models.formats.stored import Outgoing, Read, StoredTensor, WeightsFile
 from mezzotint.runtime import atomic
 
@@ -181,7 +181,7 @@ def open_safetensors(path: Path) -> WeightsFile:
             entry.shape,
             entry.end - entry.start,
             _reader(path, name, buffer, entry, offset + entry.start),
-            mapped=(offset + entry.start) % ALIGNMENT == 0,
+            mapped=is_shared(offset + entry.start, entry.end - entry.start),
         )
         for name, entry in header.tensors.items()
     }

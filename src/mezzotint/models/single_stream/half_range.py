@@ -9,16 +9,16 @@ import math
 
 import torch
 from jaxtyping import Float
-from torch import Tensor
+from torch import Tensor, nn
 
-from mezzotint.models.single_stream.model import FeedForward, SingleStreamTransformer
+from mezzotint.models.single_stream.model import FeedForward
 
 MOST = 65504.0 / 2  # half of the largest fp16, for roundings
 POWER_STEPS = 8  # of the iteration for a spectral norm
 MARGIN = 1.25  # above what that iteration has found
 
 
-def hold_in_range(network: SingleStreamTransformer) -> None:
+def hold_in_range(network: nn.Module) -> None:
     """Tell every feed-forward layer how large its input may be; call it again when weights have changed."""
     for block in network.modules():
         if isinstance(block, FeedForward):
