@@ -92,9 +92,10 @@ def report(model: Path, side: int) -> Iterator[str]:
     yield "# Memory, predicted and measured\n"
     yield "`python -m benchmarks.memory --write docs/memory.md` measures and writes this page.\n"
     yield f"{machine()}.\n"
-    yield f"A random model of {parameters:.2f} billion parameters in bf16, one picture of {side}×{side} with guidance. A"
-    yield "plan is made from configurations, before anything is loaded; measured is the most anonymous memory that the"
-    yield "process held, its libraries included.\n"
+    yield f"""A random model of {parameters:.2f} billion parameters in bf16, one picture of {side}×{side} with guidance.
+A plan is made from configurations, before anything is loaded; measured is the most anonymous memory that the process
+held, its libraries included.
+"""
     yield "| weights | offload | predicted, GB | measured, GB | ratio | loading, s | one step and decoding, s |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for plan in PLANS:

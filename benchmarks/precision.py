@@ -82,10 +82,11 @@ def report(kinds: Sequence[Precision], prompts: int, scale: float, corpus: Path 
     yield "# Precision\n"
     yield "`python -m benchmarks.precision --write docs/precision.md` measures and writes this page.\n"
     yield f"{machine()}.\n"
-    yield f"Pictures are the mini's, of {prompts} prompts in {STEPS} steps, beside those of the same seeds in fp32. Text"
-    yield "encoder and transformer are quantised (of GGUF files, the transformer), and multiply in fp32 where the format"
-    yield f"does not say otherwise. The velocity is that of a random network of {billions:.2f} billion parameters: normal"
-    yield "weights, without the outliers and the low rank that trained ones have; its error is ‖v − v₃₂‖ / ‖v₃₂‖.\n"
+    yield f"""Pictures are the mini's, of {prompts} prompts in {STEPS} steps, beside those of the same seeds in fp32.
+Text encoder and transformer are quantised (of GGUF files, the transformer); all multiply in fp32 where the format does
+not say otherwise. The velocity is that of a random network of {billions:.2f} billion parameters: normal weights,
+without the outliers and the low rank of trained ones; its error is ‖v − v₃₂‖ / ‖v₃₂‖.
+"""
     yield "| weights | bits | PSNR, dB | worst, dB | velocity error |" + (" concepts, top-5 |" if corpus else "")
     yield "| --- | --- | --- | --- | --- |" + (" --- |" if corpus else "")
     reference = Pipeline.from_pretrained("mini", "cpu", "float32")

@@ -115,6 +115,17 @@ class TestPictures:
             difference = np.abs(np.asarray(picture, int) - np.asarray(expected, int))
         assert difference.max() <= 1
 
+    def test_memory(self, model: Path, tmp_path: Path, capsys: Output) -> None:
+        """The plan is printed, and the picture is that without one, to rounding."""
+        plain, planned = tmp_path / "plain.png", tmp_path / "planned.png"
+        assert generate(model, "a red disc", "--seed", "3", "--out", str(plain)) == 0
+        assert "plan" not in capsys.readouterr().err
+        options = ["--memory", "8GB", "--offload", "block"]
+        assert generate(model, "a red disc", "--seed", "3", "--out", str(planned), *options) == 0
+        assert "plan: weights as they are, offload block: 0." in capsys.readouterr().err
+        one, other = (np.asarray(Image.open(path), dtype=int) for path in (plain, planned))
+        assert np.abs(one - other).max() <= 1
+
     def test_a_prompt_file(self, model: Path, tmp_path: Path, capsys: Output) -> None:
         (tmp_path / "prompts.txt").write_text("a red disc\ntwo blue boxes\n")
         out = tmp_path / "out"
@@ -243,6 +254,11 @@ class TestBadInput:
             (["a", "--seed", str(2**64)], "seed is"),
             (["a", "--sampler", "heun"], "no sampler 'heun': samplers are euler, multistep"),
             (["a", "--dtype", "int4"], "dtype 'int4' is not known"),
+            (["a", "--quantize", "int3"], "no quantisation 'int3': there are int8"),
+            (["a", "--offload", "disk"], "no offload 'disk': there are none"),
+            (["a", "--memory", "much"], "memory is 'much'; it must be like 8GB"),
+            (["a", "--memory", "1MB"], "does not fit into 0.00 GB"),
+            (["a", "--offload", "block", "--compile"], "offload block moves the transformer"),
             (["a", "--device", "abacus"], "device 'abacus' cannot be used"),
             (["a", "--out", "x.jpg"], "written as .png"),
             (["a", "--lora", "absent.safetensors:0.5"], "LoRA absent.safetensors is missing"),

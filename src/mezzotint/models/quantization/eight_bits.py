@@ -26,6 +26,8 @@ class EightBitLinear(QuantizedLinear):
     bits = 8.0
     dtype: torch.dtype
     most: float
+    codes: Tensor
+    scale: Tensor
 
     def layout(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         return {

@@ -29,6 +29,9 @@ class FourBitLinear(QuantizedLinear):
     Rows are filled up with zeros to whole blocks.
     """
 
+    codes: Tensor
+    scale: Tensor
+
     @property
     def blocks(self) -> int:
         """In a row."""
@@ -51,6 +54,7 @@ class Int4Linear(FourBitLinear):
     """low + scale · q with q from 0 to 15: from a block's least number to its largest."""
 
     bits = 4.5
+    low: Tensor
 
     def layout(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         return {

@@ -22,6 +22,9 @@ class LowRankLinear(NormalFloat4Linear):
     """W = (residual + up · down) · diag(column), the residual in NormalFloat."""
 
     bits = 4.5  # 4.25 of the residual, and two thin matrices
+    up: Tensor
+    down: Tensor
+    column: Tensor
 
     @property
     def rank(self) -> int:
