@@ -31,8 +31,8 @@ def recompressed(picture: Image.Image, rng: np.random.Generator) -> bytes:
 
 
 def cropped(picture: Image.Image, rng: np.random.Generator) -> bytes:
-    """By up to 2 % at each edge."""
-    left, top, right, bottom = (float(share) for share in rng.uniform(0, 0.02, 4))
+    """By up to 1 % at each edge."""
+    left, top, right, bottom = (float(share) for share in rng.uniform(0, 0.01, 4))
     width, height = picture.size
     box = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
     return _png(picture.crop(tuple(round(edge) for edge in box)))

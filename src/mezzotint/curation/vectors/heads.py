@@ -153,7 +153,7 @@ def _card(name: str, embedder: str, labels: str, digest: str, penalty: float, tr
             "",
             f"A logistic regression over `{embedder}`, penalty {penalty:g}, trained by `mezzotint curate train-head`.",
             "",
-            f"- Labels: {trained.pictures} pictures, {trained.positives} of them positive; `{labels}`, sha256 {digest}.",
+            f"- Labels: {trained.pictures} pictures, {trained.positives} of them positive: `{labels}` ({digest}).",
             f"- On pictures that it had not seen ({FOLDS} folds): area under the ROC curve {trained.auc:.3f}.",
             "- It says what those labels say. Whose eyes they were, and how pictures of other kinds fare, is not known",
             "  here: look at what a limit drops before trusting it.",
