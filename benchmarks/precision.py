@@ -94,7 +94,8 @@ without the outliers and the low rank of trained ones; its error is ‖v − v�
     if corpus is not None:
         yield f"| fp32 | 32 | | | | {concept_score(reference, corpus, limit)} |"
     for kind in kinds:
-        pipe = Pipeline.from_pretrained(**({"device": "cpu", "dtype": torch.float32} | kind.loading))
+        loading: dict[str, Any] = {"device": "cpu", "dtype": torch.float32} | kind.loading
+        pipe = Pipeline.from_pretrained(**loading)
         decibels = psnr(paint(pipe, prompts), exact)
         error = velocity_error(kind, network, exact_velocity)
         score = "" if corpus is None else f" {concept_score(pipe, corpus, limit)} |"

@@ -7,6 +7,7 @@ that they cost no memory. They lie there in one piece for each unit that comes a
 import mmap
 import os
 import tempfile
+import weakref
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import wraps
@@ -74,7 +75,7 @@ class Home:
     def __init__(self, network: nn.Module, dtype: torch.dtype, device: torch.device, *, by_block: bool) -> None:
         self.blocks = top_blocks(network) if by_block else {}
         of_blocks: dict[str, list[str]] = {name: [] for name in self.blocks}
-        rest = []
+        rest: list[str] = []
         for name in network.state_dict():
             block = next((block for block in of_blocks if name.startswith(f"{block}.")), None)
             owner = network.get_submodule(name.rpartition(".")[0])
@@ -128,7 +129,9 @@ def home_memory(nbytes: int, device: torch.device) -> UInt8[Tensor, "bytes"]:
         return mapped_memory(nbytes)
     memory = torch.empty(nbytes, dtype=torch.uint8)
     if device.type == "cuda" and nbytes:  # pinned as it is: PyTorch's own pinned memory comes in powers of two
-        torch.cuda.check_error(torch.cuda.cudart().cudaHostRegister(memory.data_ptr(), nbytes, 0))
+        runtime = torch.cuda.cudart()
+        torch.cuda.check_error(runtime.cudaHostRegister(memory.data_ptr(), nbytes, 0))
+        weakref.finalize(memory, runtime.cudaHostUnregister, memory.data_ptr()).atexit = False
     return memory
 
 
