@@ -70,7 +70,7 @@ def main() -> None:
         files = write_pictures(Path(scratch) / "pictures", args.corpus, args.count)
         with multiprocessing.get_context("spawn").Pool(2) as pool:
             pool.map(cheap, files[:8])  # what is imported and cached at the first call
-            rivals = {
+            rivals: dict[str, Callable[[], object]] = {
                 "profile": lambda: pool.map(cheap, files, chunksize=8),
                 **{name: partial(pool.map, measure, files, chunksize=8) for name, measure in ALONE.items()},
                 "copies": lambda: list(find_copies(as_pictures(pool.map(hashed, files, chunksize=8)), Alike())),

@@ -23,7 +23,8 @@ Defect = Callable[[Image.Image, np.random.Generator], bytes]
 def rescaled(picture: Image.Image, rng: np.random.Generator) -> bytes:
     """To 0.6 to 0.95 of its size, but not below 256 pixels."""
     scale = max(float(rng.uniform(0.6, 0.95)), 256 / min(picture.size))
-    return _jpeg(picture.resize(tuple(round(scale * side) for side in picture.size), Image.Resampling.LANCZOS))
+    width, height = (round(scale * side) for side in picture.size)
+    return _jpeg(picture.resize((width, height), Image.Resampling.LANCZOS))
 
 
 def recompressed(picture: Image.Image, rng: np.random.Generator) -> bytes:
@@ -35,7 +36,7 @@ def cropped(picture: Image.Image, rng: np.random.Generator) -> bytes:
     left, top, right, bottom = (float(share) for share in rng.uniform(0, 0.01, 4))
     width, height = picture.size
     box = (left * width, top * height, (1 - right) * width, (1 - bottom) * height)
-    return _png(picture.crop(tuple(round(edge) for edge in box)))
+    return _png(picture.crop((round(box[0]), round(box[1]), round(box[2]), round(box[3]))))
 
 
 def recoloured(picture: Image.Image, rng: np.random.Generator) -> bytes:
@@ -190,7 +191,7 @@ def plant(folder: Path, pool: Sequence[tuple[str, bytes]], *, each: int, seed: i
                 atomic.write_text(file.with_suffix(".txt"), text)
                 atomic.write_bytes(file, _png(on_white(data)))
             else:
-                atomic.write_bytes(file, (NEAR_COPIES | DEFECTS)[kind](on_white(data), rng))
+                atomic.write_bytes(file, {**NEAR_COPIES, **DEFECTS}[kind](on_white(data), rng))
             lines.append({"id": file.relative_to(folder).as_posix(), "kind": kind, "of": identity})
     atomic.write_text(folder / TRUTH, "".join(json.dumps(line) + "\n" for line in lines))
 

@@ -6,19 +6,10 @@ from jaxtyping import UInt8
 from numpy import ndarray
 from PIL import Image
 
-_MATRIX = (
-    zxingcpp.BarcodeFormat.QRCode,
-    zxingcpp.BarcodeFormat.MicroQRCode,
-    zxingcpp.BarcodeFormat.DataMatrix,
-    zxingcpp.BarcodeFormat.Aztec,
-)
+_FORMATS = zxingcpp.BarcodeFormat
+_MATRIX = zxingcpp.BarcodeFormats((_FORMATS.QRCode, _FORMATS.MicroQRCode, _FORMATS.DataMatrix, _FORMATS.Aztec))
 # Those whose check digits make it unlikely that stripes of something else pass for one.
-_LINEAR = (
-    zxingcpp.BarcodeFormat.EANUPC,
-    zxingcpp.BarcodeFormat.Code128,
-    zxingcpp.BarcodeFormat.Code93,
-    zxingcpp.BarcodeFormat.PDF417,
-)
+_LINEAR = zxingcpp.BarcodeFormats((_FORMATS.EANUPC, _FORMATS.Code128, _FORMATS.Code93, _FORMATS.PDF417))
 _SIDE = 1024  # pixels of the longer side, at most: a code that needs more is a detail of its picture
 
 
