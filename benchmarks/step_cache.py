@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,7 +39,7 @@ def step_cache_lines(prompts: int) -> Iterator[str]:
 
 def made(pipe: Pipeline, prompts: int, steps: int, threshold: float) -> tuple[np.ndarray, float, int]:
     """Pictures in [0, 1], the seconds that they took, and how many steps were skipped."""
-    options = {"seed": 0, "num_inference_steps": steps, "guidance_scale": GUIDANCE, "output_type": "np"}
+    options: dict[str, Any] = {"seed": 0, "num_inference_steps": steps, "guidance_scale": GUIDANCE, "output_type": "np"}
     with torch.inference_mode(), step_caching(pipe.transformer, threshold) as cache:
         start = time.perf_counter()
         pictures = pipe(PROMPTS[:prompts], **options).images

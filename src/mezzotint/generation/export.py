@@ -44,9 +44,10 @@ def export_step(
     Raises:
         InputError: The network cannot make this size.
     """
-    config = network.config
-    single = isinstance(network, SingleStreamTransformer)
-    channels, width = (config.in_channels, config.cap_feat_dim) if single else (config.latent_channels, config.text_dim)
+    if isinstance(network, DualStreamTransformer):
+        channels, width = network.config.latent_channels, network.config.text_dim
+    else:
+        channels, width = network.config.in_channels, network.config.cap_feat_dim
     weight = next(network.parameters())
     inputs = (
         weight.new_zeros(batch, channels, rows, columns),

@@ -31,7 +31,9 @@ def process_group(device: torch.device) -> Iterator[dist.ProcessGroup]:
         raise InputError("several processes are needed; start them with: torchrun --nproc-per-node N -m mezzotint …")
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo", device_id=device if device.index else None)
     try:
-        yield dist.group.WORLD
+        group = dist.group.WORLD
+        assert group is not None
+        yield group
     finally:
         dist.destroy_process_group()
 

@@ -12,7 +12,7 @@ from mezzotint.models.compiling import compiled
 from mezzotint.models.cuda_graphs import Graphed
 from mezzotint.models.dual_stream.attention import in_one_row
 from mezzotint.models.dual_stream.geometry import BatchGeometry
-from mezzotint.models.dual_stream.model import DualStreamTransformer, run_blocks
+from mezzotint.models.dual_stream.model import DualStreamTransformer, Stack, run_blocks
 
 
 def compile_steps(network: DualStreamTransformer, *, frozen: bool) -> None:
@@ -20,8 +20,8 @@ def compile_steps(network: DualStreamTransformer, *, frozen: bool) -> None:
     if not frozen:
         for block in network.layers:
             block.compile(dynamic=True)
-    stack = CompiledStack(frozen=frozen)
-    network.stack = stack if frozen else Graphed(stack)
+    stack: Stack = CompiledStack(frozen=frozen)
+    network.stack = stack if frozen else Graphed(stack)  # type: ignore[assignment]
 
 
 class CompiledStack:

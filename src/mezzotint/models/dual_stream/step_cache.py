@@ -25,7 +25,7 @@ class CachedStack:
         geometry: BatchGeometry,
     ) -> tuple[Float[Tensor, "s t d"], Float[Tensor, "s p d"]]:
         def through(some: nn.ModuleList, tokens: Tokens) -> Tokens:
-            after = self.stack(some, *tokens, text_time, picture_time, geometry)
+            after = self.stack(some, tokens[0], tokens[1], text_time, picture_time, geometry)
             return tuple(own.view_as(before) for own, before in zip(after, tokens, strict=True))
 
         cached = self.cache(

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from mezzotint.models.compiling import compiled
 from mezzotint.models.cuda_graphs import Graphed
 from mezzotint.models.single_stream.geometry import Layout
-from mezzotint.models.single_stream.model import NO_HINTS, Hints, SingleStreamTransformer, run_blocks
+from mezzotint.models.single_stream.model import NO_HINTS, Hints, SingleStreamTransformer, Stack, run_blocks
 
 
 def compile_steps(network: SingleStreamTransformer, *, frozen: bool) -> None:
@@ -25,8 +25,8 @@ def compile_steps(network: SingleStreamTransformer, *, frozen: bool) -> None:
     if not frozen:
         for block in (*network.noise_refiner, *network.layers):
             block.compile(dynamic=True)
-    stack = CompiledStack(frozen=frozen)
-    network.stack = stack if frozen else Graphed(stack)
+    stack: Stack = CompiledStack(frozen=frozen)
+    network.stack = stack if frozen else Graphed(stack)  # type: ignore[assignment]
 
 
 class CompiledStack:

@@ -43,7 +43,8 @@ class DividedAttention:
     ) -> Float[Tensor, "1 own head e"]:
         assert isinstance(groups, Tensor)  # tokens are divided in one row
         qkv = heads_for_tokens(torch.stack([q[0], k[0], v[0]], dim=1), int(groups[-1]), self.group)
-        mixed = attend(*qkv[None].unbind(2), groups)
+        every_q, every_k, every_v = qkv[None].unbind(2)
+        mixed = attend(every_q, every_k, every_v, groups)
         return tokens_for_heads(mixed[0], q.shape[1], self.group)[None]
 
 
