@@ -41,6 +41,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 def nothing_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """A process without libraries, so that networks of a megabyte are seen."""
     monkeypatch.setattr("mezzotint.generation.memory_plan.used_bytes", lambda device: 0)
+    monkeypatch.setattr("mezzotint.generation.memory_plan.KEPT", 0)
 
 
 def planned(folder: Path, **options: Any) -> Plan:

@@ -26,7 +26,7 @@ from mezzotint.models.dual_stream import DualStreamTransformer
 from mezzotint.models.quantization import STORED, QuantizedLinear, is_quantized
 from mezzotint.models.quantization.stored_blocks import StoredBlocksLinear
 from mezzotint.models.sources import Sources
-from mezzotint.runtime.memory import free_bytes, used_bytes
+from mezzotint.runtime.memory import KEPT, free_bytes, used_bytes
 from mezzotint.runtime.peak import peak_bytes
 
 UNITS = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
@@ -164,7 +164,7 @@ class Outline:
             InputError: The file's own blocks are asked for, and no file has any.
         """
         self.device, self.dtype, self.work = device, dtype, workload
-        self.base = used_bytes(device)
+        self.base = used_bytes(device) + (KEPT if device.type == "cpu" else 0)
         placement = Placement(quantize=quantize)
         opened = open_networks(sources, placement)
         self.networks: dict[str, Any] = {name: shapes_in(one.network, dtype) for name, one in opened.items()}

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
 MIB = 1 << 20
+KEPT = 64 * MIB  # that glibc keeps of what was freed, at most
 
 
 @contextmanager
@@ -32,7 +33,7 @@ def large_blocks_given_back() -> Iterator[None]:
         yield
     finally:
         mallopt(M_MMAP_THRESHOLD, 32 * MIB)
-        mallopt(M_TRIM_THRESHOLD, 64 * MIB)
+        mallopt(M_TRIM_THRESHOLD, KEPT)
 
 
 def free_bytes(device: "torch.device") -> int:
