@@ -10,7 +10,7 @@ import argparse
 import json
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,25 +25,32 @@ from mezzotint.curation.curate import DEFAULT_RULES, curate
 from mezzotint.curation.planting import NEAR_COPIES, TRUTH, on_white, plant
 from mezzotint.curation.profiling.stage import ALL_MEASURES, profile
 from mezzotint.curation.sources import Origin
-from mezzotint.curation.thresholds import DEFAULTS, Between
+from mezzotint.curation.thresholds import DEFAULTS, Between, with_changes
 from mezzotint.data.records import find_shards, read_shard
 from mezzotint.errors import InputError
 from mezzotint.runtime.progress import progress
 
-# By which measure each kind is to be found. Those without a default limit have one here: elsewhere a sort of picture
-# may be wanted that it would drop.
-LIMITS = {
-    "blurred": Between(measure="clarity", least=30),
-    "noisy": Between(measure="noise", most=12),
-    "tinted": Between(measure="colour_cast", most=11),
-    "darkened": Between(measure="luma", least=15),
-    "blocky": Between(measure="blockiness", most=1.3),
-    "bordered": Between(measure="border_variance", least=20),
-    "qr code": Between(measure="qr_codes", most=0),
-    "bar code": Between(measure="bar_codes", most=0),
-    "watermarked": Between(measure="watermark", most=11),
-    "pixelated": Between(measure="mosaic", most=0.01),
-    "caption": Between(measure="invalid_captions", most=0),
+# By which measure each kind is to be found: at its default limit, or at one here where the default is none, since a
+# sort of picture may be wanted elsewhere that it would drop.
+MEASURE = {
+    "blurred": "clarity",
+    "noisy": "noise",
+    "tinted": "colour_cast",
+    "darkened": "luma",
+    "blocky": "blockiness",
+    "bordered": "border_variance",
+    "qr code": "qr_codes",
+    "bar code": "bar_codes",
+    "watermarked": "watermark",
+    "pixelated": "mosaic",
+    "caption": "invalid_captions",
+}
+ALL_LIMITS = with_changes("luma=15..,border_variance=20..,watermark=..11,mosaic=..0.03,invalid_captions=..0")
+LIMITS = {kind: next(one for one in ALL_LIMITS if one.measure == name) for kind, name in MEASURE.items()}
+# What is known of pictures as found: a cut-out's border is plain, and what has no texture cannot be sharp.
+KNOWN: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
+    "bordered": lambda row: row["transparent"] == 1,
+    "blurred": lambda row: row["texture"] < 0.02,
 }
 MOST = 1600  # pixels of the longer side of what defects are planted into
 START, END = "<!-- measured: planted defects -->", "<!-- end -->"
@@ -98,8 +105,9 @@ def gather(folder: Path, shards: Sequence[Path]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     for number, shard in enumerate(shards):
         link = folder / f"{number:03d}.parquet"
-        link.unlink(missing_ok=True)
-        link.symlink_to(shard.resolve())
+        if link.resolve() != shard.resolve():
+            link.unlink(missing_ok=True)
+            link.symlink_to(shard.resolve())
 
 
 def clean_pictures(shards: Sequence[Path], count: int) -> list[tuple[str, bytes]]:
@@ -255,12 +263,15 @@ def measure_row(kind: str, limit: Between, outcome: Outcome) -> Row:
         one for one, row in outcome.rows.items() if row["dropped_by"] is None and outside(row[limit.measure], limit)
     ]
     planted = [one for one, planted_kind in outcome.kinds.items() if planted_kind == kind]
+    others = [one for one in flagged if one not in outcome.kinds]
+    known = KNOWN.get(kind, lambda row: False)
     return Row(
         kind=kind,
         by=f"{limit.measure} {limit}",
         planted=len(planted),
         found=len(set(flagged) & set(planted)),
-        others=sum(one not in outcome.kinds for one in flagged),
+        others=len(others),
+        verified=sum(known(outcome.rows[one]) for one in others),
     )
 
 
