@@ -182,9 +182,13 @@ class Pipeline:
             hold_in_range(self.transformer)
 
     def _compile(self) -> None:
-        """On a processor the compiled code holds the weights, packed as its products want them."""
+        """On a processor the compiled code holds the weights, packed as its products want them.
+
+        Not quantised ones: as constants they would be unpacked.
+        """
+        frozen = self.device.type == "cpu" and self.placement.quantize is None
         for network in self.model.networks:
-            compile_network(network, frozen=self.device.type == "cpu")
+            compile_network(network, frozen=frozen)
         self.compiled = True
 
     def _forget_compiled(self) -> None:
