@@ -76,4 +76,4 @@ def test_it_says_what_was_kept_and_why_not(seen: Elements) -> None:
         assert words in seen.text
     assert len([tag for tag, a in seen.tags if tag == "rect" and a["class"] == "dropped"]) == 40
     (line,) = [a for tag, a in seen.tags if tag == "line"]
-    assert float(line["x1"] or 0) == 120  # 30 of 0 to 100, on 400 pixels
+    assert float(line["x1"] or 0) == 108  # 30 of 0 to 100, on 360 pixels

@@ -9,7 +9,7 @@ from mezzotint.curation.duplicates import ORDER
 from mezzotint.curation.report.funnel import Example, Funnel, Measured, Step
 from mezzotint.runtime import atomic
 
-_WIDTH, _HEIGHT = 400, 110  # of a histogram, in pixels
+_WIDTH, _HEIGHT = 360, 110  # of a histogram, in pixels
 
 _STYLE = """
 body { font: 15px/1.45 system-ui, sans-serif; max-width: 1180px; margin: 2em auto; padding: 0 1em; color: #222; }
