@@ -118,7 +118,7 @@ def comparison(cases: tuple[Case, ...], device: torch.device, rounds: int) -> It
     yield "| --- " * 13 + "|"
     for case in cases:
         network = random_network(case.config, device, torch.bfloat16)
-        yield from beside_diffusers(case, network, rate, rounds)
+        yield from surviving(beside_diffusers(case, network, rate, rounds), case.name)
         for name in case.formats:
             yield from surviving(in_fewer_bits(case, network, name, rate, rounds), name)
         del network
