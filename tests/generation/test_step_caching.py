@@ -2,6 +2,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from tests.generation.pictures import photograph
+from tests.generation.tiny_control import write_controls
 from tests.generation.tiny_qwen_image import write_qwen_image
 
 from mezzotint.errors import InputError
@@ -38,6 +40,15 @@ def test_layers_of_a_dual_stream_are_skipped_too(tmp_path: Path) -> None:
     full = latents(pipe, 0.0)
     torch.testing.assert_close(latents(pipe, 1e-9), full, rtol=1e-5, atol=1e-6)
     assert not torch.equal(latents(pipe, 0.9), full)
+
+
+def test_hints_reach_the_layers_they_are_for(model: Path, tmp_path: Path) -> None:
+    """The first layer's and the others', which run apart from it."""
+    control = write_controls(tmp_path)["2.1"]
+    pipe = Pipeline.from_pretrained(model, "cpu", "float32", controlnet=control)
+    options = OPTIONS | {"control_image": photograph(48, 32)}
+    led = pipe("a red disc", **options).images
+    torch.testing.assert_close(pipe("a red disc", **options, cache=1e-9).images, led, rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("threshold", [-0.1, 1.0])
