@@ -8,7 +8,7 @@ reading the prompts, a step, decoding.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -164,7 +164,7 @@ class Outline:
             InputError: The file's own blocks are asked for, and no file has any.
         """
         self.device, self.dtype, self.work = device, dtype, workload
-        self.base = used_bytes(device) + (KEPT if device.type == "cpu" else 0)
+        self.base = used_bytes(device) + (KEPT // 2 if device.type == "cpu" else 0)  # half of the most, measured
         placement = Placement(quantize=quantize)
         opened = open_networks(sources, placement)
         self.networks: dict[str, Any] = {name: shapes_in(one.network, dtype) for name, one in opened.items()}
@@ -194,7 +194,7 @@ class Outline:
             return always + work + (self.bytes_of(name, by_block) if leaves[name] else 0)
 
         return {
-            "loading": always + max(map(packing_bytes, self.networks.values())),
+            "loading": always + self.packing,
             "reading the prompts": during("text_encoder", self.reading),
             "a step": during("transformer", self.step),
             "decoding": during("vae", self.decoding(tile)),
@@ -208,19 +208,19 @@ class Outline:
     def bytes_of(self, name: str, by_block: bool) -> int:
         """A network's weights that are on the device while it runs."""
         network = self.networks[name]
-        sizes = {key: tensor.nbytes for key, tensor in network.state_dict().items()}
+        total = sum(tensor.nbytes for tensor in network.state_dict().values())
         if not by_block:
-            return sum(sizes.values())
-        layers = {
-            key: next((block for block in top_blocks(network) if key.startswith(f"{block}.")), None)
-            for key in sizes
-            if isinstance(network.get_submodule(key.rpartition(".")[0]), nn.Linear | QuantizedLinear)
-        }
-        blocks: dict[str, int] = {}
-        for key, block in layers.items():
-            if block is not None:
-                blocks[block] = blocks.get(block, 0) + sizes.pop(key)
-        return sum(sizes.values()) + 2 * max(blocks.values(), default=0)
+            return total
+        blocks = [
+            sum(tensor.nbytes for layer in _layers(block) for tensor in layer.state_dict().values())
+            for block in top_blocks(network).values()
+        ]
+        return total - sum(blocks) + 2 * max(blocks, default=0)
+
+    @cached_property
+    def packing(self) -> int:
+        """What the largest matrix takes while it is made of its parts and packed."""
+        return max(map(packing_bytes, self.networks.values()))
 
     @cached_property
     def reading(self) -> int:
@@ -245,6 +245,7 @@ class Outline:
         embed = network.embed_captions if is_dual else network.refine_captions
         return self._traced(lambda: network(latents, time, embed(features)))
 
+    @cache  # noqa: B019  # an outline lives as long as the planning
     def decoding(self, tile: int | None) -> int:
         network, down = self.networks["vae"], self.downscale
         latents = torch.empty(1, network.channels, self.work.height // down, self.work.width // down, device="meta")
@@ -291,7 +292,7 @@ def shapes_in(network: nn.Module, dtype: torch.dtype) -> nn.Module:
 
 def packing_bytes(network: nn.Module) -> int:
     """What the largest matrix takes while it is made of its parts and packed, beyond what stays."""
-    layers = [module for module in network.modules() if isinstance(module, nn.Linear | QuantizedLinear)]
+    layers = _layers(network)
     if not layers:
         return 0
     largest = max(layers, key=lambda layer: layer.in_features * layer.out_features)
@@ -299,6 +300,10 @@ def packing_bytes(network: nn.Module) -> int:
     if isinstance(largest, StoredBlocksLinear):
         return 0  # copied as it is
     return weight.nbytes + (0 if isinstance(largest, nn.Linear) else peak_bytes(lambda: largest.pack(weight)))
+
+
+def _layers(network: nn.Module) -> list[nn.Linear | QuantizedLinear]:
+    return [module for module in network.modules() if isinstance(module, nn.Linear | QuantizedLinear)]
 
 
 def _files(path: Path) -> list[Path]:

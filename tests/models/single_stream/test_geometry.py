@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -99,3 +101,12 @@ def test_refuses_an_empty_caption() -> None:
 
 def test_parts_are_lengthened_to_multiples_of_32_and_nothing_is_pads_alone() -> None:
     assert [padded(length) for length in (0, 1, 31, 32, 33)] == [32, 32, 32, 32, 64]
+
+
+def test_captions_up_to_the_released_table() -> None:
+    """1,504 tokens, and the picture behind them, are what 1,536 places hold."""
+    config = replace(CONFIG, axes_lens=(1536, 512, 512))
+    batch_geometry(config, ((4, 4),), (1504,), CPU)
+    caption_geometry(config, (1504,), CPU)
+    with pytest.raises(InputError, match="a shorter prompt or a smaller picture would do"):
+        batch_geometry(config, ((4, 4),), (1536,), CPU)
