@@ -101,13 +101,13 @@ class Diagnose:
     """Where report.json and prune.jsonl go."""
     succeeded: Path | None = None
     """A folder of good ones: what they are near to is not blamed."""
-    cosine: float = 0.8
+    cosine: float = 0.85
     """Training pictures of at least this cosine, of picture and caption together, are one community."""
     large: int = 64
     """Components of more pictures are divided by Leiden."""
     least_rate: float = 0.8
     """A community goes if failures are at least this share of what came of it,"""
-    least_blame: float = 1.0
+    least_blame: float = 0.5
     """and at least so many."""
     device: str | None = None
     """cpu, cuda, mps; the best one there is when not given."""

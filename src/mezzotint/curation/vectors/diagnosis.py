@@ -28,11 +28,11 @@ class Diagnosis:
         least_blame: In failures; less is no evidence.
     """
 
-    nearest: int = 8
-    probes: int = 16
+    nearest: int = 16
+    probes: int = 64
     temperature: float = 0.05
     least_rate: float = 0.8
-    least_blame: float = 1.0
+    least_blame: float = 0.5
 
 
 @dataclass(frozen=True, kw_only=True)
