@@ -6,7 +6,7 @@ reading the prompts, a step, decoding.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
@@ -33,6 +33,7 @@ UNITS = {"": 1, "B": 1, "MB": 10**6, "GB": 10**9, "MIB": 2**20, "GIB": 2**30}
 # What is tried in turn where nothing else is said: formats from the most exact, those that multiply as fast as may be.
 EIGHT_BITS = {"cuda": "fp8", "cpu": "int8"}
 FOUR_BITS = "svdquant"
+LOADED = ("transformer", "vae", "text_encoder")  # in the order of `loading.load_components`
 IN_FILES = {torch.bfloat16: "BF16", torch.float16: "F16", torch.float32: "F32"}
 SHARE = 0.95  # of free memory that a plan may fill: allocators round up
 
@@ -194,7 +195,7 @@ class Outline:
             return always + work + (self.bytes_of(name, by_block) if leaves[name] else 0)
 
         return {
-            "loading": always + self.packing,
+            "loading": self.loading(leaves),
             "reading the prompts": during("text_encoder", self.reading),
             "a step": during("transformer", self.step),
             "decoding": during("vae", self.decoding(tile)),
@@ -217,10 +218,18 @@ class Outline:
         ]
         return total - sum(blocks) + 2 * max(blocks, default=0)
 
+    def loading(self, leaves: Mapping[str, bool]) -> int:
+        """Networks come one after another; of each, the largest matrix takes more while it is packed."""
+        here = most = self.base + self.further
+        for name in LOADED:
+            here += 0 if leaves[name] else self.resident(name)
+            most = max(most, here + self.packing[name])
+        return most
+
     @cached_property
-    def packing(self) -> int:
-        """What the largest matrix takes while it is made of its parts and packed."""
-        return max(map(packing_bytes, self.networks.values()))
+    def packing(self) -> dict[str, int]:
+        """What the largest matrix of each network takes while it is made of its parts and packed."""
+        return {name: packing_bytes(network) for name, network in self.networks.items()}
 
     @cached_property
     def reading(self) -> int:
