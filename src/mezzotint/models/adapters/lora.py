@@ -48,6 +48,7 @@ def apply_fused(network: Network, loras: Sequence[tuple[Lora, float]]) -> Applie
     undo = []
     for name, placed in _by_layer(network, loras).items():
         layer = _linear(network, name)
+        assert isinstance(layer, nn.Linear)  # packed weights are left alone (`apply_live`)
         original = layer.weight
         changed = original.detach().clone()
         for rows, change, strength in placed:
@@ -79,7 +80,7 @@ def _linear(network: nn.Module, name: str) -> Layer:
     return layer
 
 
-def _restoring(layer: Layer, weight: Tensor) -> Callable[[], None]:
+def _restoring(layer: nn.Linear, weight: Tensor) -> Callable[[], None]:
     def restore() -> None:
         layer.weight = weight  # type: ignore[assignment]
 

@@ -68,7 +68,7 @@ def to_llama(tensors: Stored) -> dict[str, StoredTensor]:
     """
     stems = {published: llama for llama, published in NAMES.items()}
     in_block = {published: llama for llama, published in IN_BLOCK.items()}
-    named = {}
+    named: dict[str, StoredTensor] = {}
     for name, tensor in tensors.items():
         stem, _, kind = name.rpartition(".")
         number, _, part = stem.removeprefix("visual.blocks.").partition(".")

@@ -107,8 +107,9 @@ def packed_weights(
     network: nn.Module, weights: Iterable[tuple[str, Tensor]], device: torch.device | str
 ) -> Iterator[tuple[str, Tensor]]:
     """Weights on their device, those of quantised layers packed, each when its turn comes."""
+    modules = dict(network.named_modules())
     for name, tensor in weights:
-        layer = network.get_submodule(name.removesuffix(WEIGHT)) if name.endswith(WEIGHT) else None
+        layer = modules.get(name.removesuffix(WEIGHT)) if name.endswith(WEIGHT) else None
         if isinstance(layer, QuantizedLinear):
             packed = layer.pack(tensor.to(device))
             yield from ((f"{name.removesuffix('weight')}{buffer}", part) for buffer, part in packed.items())
