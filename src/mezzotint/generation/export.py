@@ -3,6 +3,7 @@
 import contextlib
 import io
 import logging
+import tempfile
 import warnings
 from pathlib import Path
 
@@ -90,6 +91,9 @@ def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
     assert made is not None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        made.save(path)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as folder:
+            made.save(Path(folder) / path.name)
+            for file in sorted(Path(folder).iterdir(), key=lambda file: file.name == path.name):
+                file.replace(path.parent / file.name)  # the program last: it is there with all that it names
     except OSError as cause:
         raise OutputError(f"cannot write {path}: {cause.strerror or cause}") from cause
