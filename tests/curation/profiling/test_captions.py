@@ -52,6 +52,7 @@ def test_tokens_are_counted_and_no_text_has_none() -> None:
         ("I'm sorry, but I can't help with that.", "refusal"),
         ("As an AI language model, I see nothing.", "refusal"),
         ("抱歉，我无法描述这张图片。", "refusal"),
+        ("这张图片我不能识别。", "refusal"),
     ],
 )
 def test_what_is_no_caption_says_why(text: str, reason: str) -> None:
@@ -64,6 +65,7 @@ def test_what_is_no_caption_says_why(text: str, reason: str) -> None:
         "a red apple",
         "photo of a red apple on a table",
         "Image of the Moon, taken in 1969",
+        "鞠躬，不好意思，对不起，惭愧，感谢",
         "a well-known actor",
         "apple",
         "a robot, drawn as an AI would be",

@@ -47,7 +47,7 @@ _REFUSAL = re.compile(
     r"\bi('| a)?m sorry\b|^as an ai\b|\bas an ai (language )?(model|assistant)\b"
     r"|\bi (cannot|can't|am (not able|unable) to|'m (not able|unable) to) "
     r"(describe|identify|help|assist|provide|see|view|generate|comply)"
-    r"|抱歉|对不起|作为一个?(人工智能|ai)|我(无法|不能)",
+    r"|^(很|非常)?(抱歉|对不起)|作为一个?(人工智能|ai)|我(无法|不能)(描述|识别|提供|看|查看|生成|帮)",
     re.I,
 )
 
