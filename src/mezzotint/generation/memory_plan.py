@@ -23,7 +23,7 @@ from mezzotint.generation.settings import QWEN_IMAGE_PIPELINE
 from mezzotint.generation.tiling import TILE, decode_in_tiles
 from mezzotint.models.bundle import INDEX, read_json
 from mezzotint.models.dual_stream import DualStreamTransformer
-from mezzotint.models.quantization import STORED, QuantizedLinear, is_quantized
+from mezzotint.models.quantization import STORED, PackedLinear, QuantizedLinear, is_quantized
 from mezzotint.models.quantization.stored_blocks import StoredBlocksLinear
 from mezzotint.models.sources import Sources
 from mezzotint.runtime.memory import KEPT, free_bytes, used_bytes
@@ -308,7 +308,7 @@ def packing_bytes(network: nn.Module) -> int:
     weight = torch.empty(largest.out_features, largest.in_features, dtype=torch.bfloat16, device="meta")
     if isinstance(largest, StoredBlocksLinear):
         return 0  # copied as it is
-    return weight.nbytes + (0 if isinstance(largest, nn.Linear) else peak_bytes(lambda: largest.pack(weight)))
+    return weight.nbytes + (peak_bytes(lambda: largest.pack(weight)) if isinstance(largest, PackedLinear) else 0)
 
 
 def _layers(network: nn.Module) -> list[nn.Linear | QuantizedLinear]:

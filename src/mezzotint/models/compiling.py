@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from torch import nn
 
 
 def compiled(function: Callable[..., Any], *, frozen: bool) -> Any:
@@ -20,3 +21,18 @@ def compiled(function: Callable[..., Any], *, frozen: bool) -> Any:
     from torch._inductor import config  # a second to import
 
     return config.patch(freezing=True)(code)  # among torch.compile's options it does nothing: the tracer has to see it
+
+
+class Frozen:
+    """`run(blocks, …)` as compiled code that holds the blocks' weights: code of its own for each stack of blocks."""
+
+    def __init__(self, run: Callable[..., Any]) -> None:
+        self._run = run
+        self._code: dict[tuple[int, ...], Any] = {}  # by the blocks
+
+    def __call__(self, blocks: nn.ModuleList, *arguments: Any) -> Any:
+        key = tuple(map(id, blocks))
+        if key not in self._code:
+            run = self._run
+            self._code[key] = compiled(lambda *arguments: run(blocks, *arguments), frozen=True)
+        return self._code[key](*arguments)

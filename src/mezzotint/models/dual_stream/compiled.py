@@ -3,12 +3,10 @@
 As for an S3-DiT (`single_stream/compiled.py`), with two rows of tokens.
 """
 
-from typing import Any
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mezzotint.models.compiling import compiled
+from mezzotint.models.compiling import Frozen
 from mezzotint.models.cuda_graphs import Graphed
 from mezzotint.models.dual_stream.attention import in_one_row
 from mezzotint.models.dual_stream.geometry import BatchGeometry
@@ -28,8 +26,7 @@ class CompiledStack:
     """Runs blocks on one row of text tokens and one of picture tokens (`model.Stack`)."""
 
     def __init__(self, *, frozen: bool) -> None:
-        self.frozen = frozen
-        self._code: dict[tuple[int, ...], Any] = {}  # of each stack, known by its blocks
+        self._run = Frozen(run_blocks) if frozen else run_blocks
 
     def __call__(
         self,
@@ -42,16 +39,4 @@ class CompiledStack:
     ) -> tuple[Float[Tensor, "1 t d"], Float[Tensor, "1 p d"]]:
         geometry = in_one_row(geometry, len(text_time), len(picture_time))
         text, picture = (x.reshape(1, -1, x.shape[-1]) for x in (text, picture))
-        if not self.frozen:
-            return run_blocks(blocks, text, picture, text_time, picture_time, geometry)
-        key = tuple(map(id, blocks))
-        if key not in self._code:
-            self._code[key] = _whole(blocks)
-        return self._code[key](text, picture, text_time, picture_time, geometry)
-
-
-def _whole(blocks: nn.ModuleList) -> Any:
-    def run(text: Tensor, picture: Tensor, text_time: Tensor, picture_time: Tensor, geometry: BatchGeometry) -> Any:
-        return run_blocks(blocks, text, picture, text_time, picture_time, geometry)
-
-    return compiled(run, frozen=True)
+        return self._run(blocks, text, picture, text_time, picture_time, geometry)

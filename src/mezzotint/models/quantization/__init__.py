@@ -17,12 +17,13 @@ from mezzotint.models.quantization.formats import (
     quantize_layers,
     stored_segments,
 )
-from mezzotint.models.quantization.linear import QuantizedLinear
+from mezzotint.models.quantization.linear import PackedLinear, QuantizedLinear
 
 __all__ = [
     "FORMATS",
     "NAMES",
     "STORED",
+    "PackedLinear",
     "QuantizedLinear",
     "check_format",
     "is_quantized",

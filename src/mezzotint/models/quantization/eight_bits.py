@@ -5,6 +5,7 @@ magnitude, and multiply in eight bits where the device can (Dettmers et al. 2022
 floats Micikevicius et al. 2022, arXiv 2209.05433).
 """
 
+from abc import abstractmethod
 from functools import lru_cache
 
 import torch
@@ -12,7 +13,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int8, Shaped
 from torch import Tensor
 
-from mezzotint.models.quantization.linear import QuantizedLinear
+from mezzotint.models.quantization.linear import PackedLinear
 
 INT8_MOST, FLOAT8_MOST = 127.0, 448.0
 LEAST_SCALE = 2.0**-100  # of a row of zeros
@@ -20,7 +21,7 @@ MULTIPLE = 16  # of both sides of a matrix that a device multiplies in eight bit
 MORE_ROWS_THAN = 16  # that CUDA wants of the other matrix, for integers
 
 
-class EightBitLinear(QuantizedLinear):
+class EightBitLinear(PackedLinear):
     """`codes` times `scale`, a number for each row."""
 
     bits = 8.0
@@ -42,9 +43,10 @@ class EightBitLinear(QuantizedLinear):
             codes[start:stop] = self.round(weight[start:stop].float() / scale[start:stop, None])
         return {"codes": codes, "scale": scale}
 
+    @abstractmethod
     def round(self, x: Float[Tensor, "*n"]) -> Shaped[Tensor, "*n"]:
         """Numbers of at most `most` as codes."""
-        raise NotImplementedError
+        ...
 
     def numbers(self, codes: Shaped[Tensor, "*n"], dtype: torch.dtype) -> Float[Tensor, "*n"]:
         """Codes as numbers, exactly."""

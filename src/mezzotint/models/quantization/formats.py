@@ -15,11 +15,11 @@ from mezzotint.models.quantization.eight_bits import (
     Int8Linear,
 )
 from mezzotint.models.quantization.four_bits import Int4Linear, NormalFloat4Linear
-from mezzotint.models.quantization.linear import QuantizedLinear
+from mezzotint.models.quantization.linear import PackedLinear, QuantizedLinear
 from mezzotint.models.quantization.low_rank import LowRankLinear
 from mezzotint.models.quantization.stored_blocks import Segment, StoredBlocksLinear, keeps_blocks
 
-FORMATS: dict[str, type[QuantizedLinear]] = {
+FORMATS: dict[str, type[PackedLinear]] = {
     "int8": Int8Linear,
     "int8-dynamic": DynamicInt8Linear,
     "fp8": Float8Linear,
@@ -110,7 +110,7 @@ def packed_weights(
     modules = dict(network.named_modules())
     for name, tensor in weights:
         layer = modules.get(name.removesuffix(WEIGHT)) if name.endswith(WEIGHT) else None
-        if isinstance(layer, QuantizedLinear):
+        if isinstance(layer, PackedLinear):
             packed = layer.pack(tensor.to(device))
             yield from ((f"{name.removesuffix('weight')}{buffer}", part) for buffer, part in packed.items())
             del packed

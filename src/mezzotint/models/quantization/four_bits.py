@@ -8,7 +8,7 @@ from einops import rearrange, repeat
 from jaxtyping import Float, Int, Shaped, UInt8
 from torch import Tensor
 
-from mezzotint.models.quantization.linear import QuantizedLinear
+from mezzotint.models.quantization.linear import PackedLinear
 
 BLOCK = 64
 LEVELS = 16
@@ -23,7 +23,7 @@ NORMAL_FLOAT = (
 )
 
 
-class FourBitLinear(QuantizedLinear):
+class FourBitLinear(PackedLinear):
     """`codes`, two in a byte, the first in the lower half; a kind says which numbers they are.
 
     Rows are filled up with zeros to whole blocks.

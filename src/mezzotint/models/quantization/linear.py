@@ -1,5 +1,6 @@
 """A linear layer whose matrix is packed in fewer bits than its input has."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from typing import ClassVar
 
@@ -11,11 +12,11 @@ from torch import Tensor, nn
 UNPACKED = 1 << 22  # numbers of a matrix that are unpacked together: 8 MB in bf16, whatever the matrix has
 
 
-class QuantizedLinear(nn.Module):
+class QuantizedLinear(nn.Module, ABC):
     """x · Wᵀ + bias. The buffers are W, packed; the bias is as it was.
 
-    A kind says what its buffers are (`layout`), makes them of a matrix (`pack`), and reads rows of it (`unpack`). The
-    product then runs over some rows after another, so that W never stands unpacked in memory.
+    A kind says what its buffers are (`layout`) and reads rows of W (`unpack`). The product then runs over some rows
+    after another, so that W never stands unpacked in memory.
     """
 
     bits: ClassVar[float]  # of a number of a large matrix, scales included
@@ -27,17 +28,15 @@ class QuantizedLinear(nn.Module):
         for name, (shape, dtype) in self.layout().items():
             self.register_buffer(name, torch.empty(shape, dtype=dtype))
 
+    @abstractmethod
     def layout(self) -> dict[str, tuple[tuple[int, ...], torch.dtype]]:
         """Shape and dtype of each buffer."""
-        raise NotImplementedError
+        ...
 
-    def pack(self, weight: Float[Tensor, "out in"]) -> dict[str, Shaped[Tensor, "..."]]:
-        """A matrix as buffers, on its device."""
-        raise NotImplementedError
-
+    @abstractmethod
     def unpack(self, start: int, stop: int, dtype: torch.dtype) -> Float[Tensor, "rows in"]:
         """Some rows of the matrix, as numbers."""
-        raise NotImplementedError
+        ...
 
     def multiply(self, x: Float[Tensor, "*n in"], start: int, stop: int) -> Float[Tensor, "*n rows"]:
         """x · Wᵀ for some rows of W."""
@@ -62,3 +61,12 @@ class QuantizedLinear(nn.Module):
             for start, stop in parts:
                 y[..., start:stop] = self.multiply(x, start, stop)
         return y if self.bias is None else y + self.bias
+
+
+class PackedLinear(QuantizedLinear):
+    """One whose buffers are made of a matrix, whatever file that came from."""
+
+    @abstractmethod
+    def pack(self, weight: Float[Tensor, "out in"]) -> dict[str, Shaped[Tensor, "..."]]:
+        """A matrix as buffers, on its device."""
+        ...

@@ -4,12 +4,10 @@ Lengths are symbols in it. How many sequences there are it does not see, because
 attention is one opaque call.
 """
 
-from typing import Any
-
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mezzotint.models.compiling import compiled
+from mezzotint.models.compiling import Frozen
 from mezzotint.models.cuda_graphs import Graphed
 from mezzotint.models.single_stream.geometry import Layout
 from mezzotint.models.single_stream.model import NO_HINTS, Hints, SingleStreamTransformer, Stack, run_blocks
@@ -33,8 +31,7 @@ class CompiledStack:
     """Runs blocks on one row of tokens (`model.Stack`)."""
 
     def __init__(self, *, frozen: bool) -> None:
-        self.frozen = frozen
-        self._code: dict[tuple[int, ...], Any] = {}  # of each stack, known by its blocks
+        self._run = Frozen(run_blocks) if frozen else run_blocks
 
     def __call__(
         self,
@@ -48,19 +45,7 @@ class CompiledStack:
         if gains.shape[1] == 1:
             layout = layout._replace(rows=None)
         x, hints = _in_one_row(x), {place: _in_one_row(hint) for place, hint in hints.items()}
-        if not self.frozen:
-            return run_blocks(blocks, x, gains, layout, hints)
-        key = tuple(map(id, blocks))
-        if key not in self._code:
-            self._code[key] = _whole(blocks)
-        return self._code[key](x, gains, layout, hints)
-
-
-def _whole(blocks: nn.ModuleList) -> Any:
-    def run(x: Tensor, gains: Tensor, layout: Layout, hints: Hints) -> Tensor:
-        return run_blocks(blocks, x, gains, layout, hints)
-
-    return compiled(run, frozen=True)
+        return self._run(blocks, x, gains, layout, hints)
 
 
 def _in_one_row(x: Float[Tensor, "*tokens d"]) -> Float[Tensor, "1 n d"]:
