@@ -7,7 +7,9 @@ from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from PIL import Image, ImageFilter
+from jaxtyping import Bool
+from numpy.lib.stride_tricks import sliding_window_view
+from PIL import Image
 
 from mezzotint.data.records import read_records
 from mezzotint.errors import MissingFileError
@@ -102,13 +104,22 @@ def cut_out(picture: Image.Image) -> Cutout:
     """Crop to the pixels that can be seen, and measure the outline's colour."""
     alpha = picture.getchannel("A")
     cropped = picture.crop(alpha.point(lambda a: 255 * (a > 16)).getbbox())
-    solid = cropped.getchannel("A").point(lambda a: 255 * (a >= _OPAQUE))
-    framed = Image.new("L", (cropped.width + 2 * _EDGE, cropped.height + 2 * _EDGE))
-    framed.paste(solid, (_EDGE, _EDGE))
-    inner = framed.filter(ImageFilter.MinFilter(_EDGE)).crop((_EDGE, _EDGE, _EDGE + solid.width, _EDGE + solid.height))
-    band = (np.asarray(solid) > 0) & (np.asarray(inner) == 0)
-    red, green, blue = (int(c) for c in np.asarray(cropped)[band][:, :3].mean(axis=0).round())
+    pixels = np.asarray(cropped)
+    solid = pixels[..., 3] >= _OPAQUE
+    band = solid & ~_eroded(solid, _EDGE // 2)
+    red, green, blue = (int(c) for c in pixels[band][:, :3].mean(axis=0).round())
     return Cutout(picture=cropped, edge=(red, green, blue))
+
+
+def _eroded(solid: Bool[np.ndarray, "h w"], reach: int) -> Bool[np.ndarray, "h w"]:
+    """The pixels with nothing but solid ones up to `reach` beside, above and below; outside the picture is nothing.
+
+    A square is a row of a column, so one axis comes after the other.
+    """
+    for axis in (0, 1):
+        padded = np.pad(solid, [(reach, reach) if axis == own else (0, 0) for own in (0, 1)])
+        solid = sliding_window_view(padded, 2 * reach + 1, axis).all(-1)
+    return solid
 
 
 def tint(picture: Image.Image, rgb: Rgb) -> Image.Image:
