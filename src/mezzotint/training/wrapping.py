@@ -3,8 +3,11 @@
 from collections.abc import Iterable
 from functools import partial
 
+import torch
 from torch import nn
 from torch.utils.checkpoint import checkpoint
+
+from mezzotint.models.single_stream.model import Attention
 
 
 def recompute_activations(blocks: Iterable[nn.Module]) -> None:
@@ -18,6 +21,12 @@ def recompute_activations(blocks: Iterable[nn.Module]) -> None:
 
 
 def compile_blocks(blocks: Iterable[nn.Module]) -> None:
-    """torch.compile each block by itself: equal blocks share one compilation, lengths stay dynamic."""
+    """torch.compile each block by itself: equal blocks share one compilation, lengths stay dynamic.
+
+    Attention runs between two pieces of compiled code, since how its tokens are grouped differs from batch to batch.
+    """
     for block in blocks:
+        for module in block.modules():
+            if isinstance(module, Attention):
+                module.attend = torch.compiler.disable(module.attend)
         block.compile(dynamic=True)
