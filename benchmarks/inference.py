@@ -66,8 +66,8 @@ class Case(NamedTuple):
 
 
 ON_CPU = (
-    Case("mini", MINI, 128, 8, (1, 4), ()),
-    Case("1B's width, 4 layers", WIDE, 256, 1, (1, 4), ()),
+    Case("mini", MINI, 128, 8, (1, 4), ("int8", "fp8")),
+    Case("1B's width, 4 layers", WIDE, 256, 1, (1, 4), ("int8", "fp8")),
 )
 ON_GPU = (Case("6B", Z_IMAGE_6B, 1024, 8, (1, 4), ("fp8-dynamic", "int8-dynamic")),)
 SMALL = (Case("tiny", TINY, 64, 2, (1, 2), ("int8",)),)
