@@ -90,7 +90,8 @@ without the outliers and the low rank of trained ones; its error is ‖v − v�
 """
     if corpus is not None:
         yield f"""Top-5: in how many of {limit} pictures a language the examiner of `mezzotint evaluate` finds the
-prompted concept among the nearest five, with 95 % intervals; there, quantised weights are multiplied in bf16, the default.
+prompted concept among the nearest five, with 95 % intervals. There, quantised weights are multiplied in bf16,
+the default.
 """
     yield "| weights | bits | PSNR, dB | worst, dB | velocity error |" + (" top-5, en | top-5, zh |" if corpus else "")
     yield "| --- | --- | --- | --- | --- |" + (" --- | --- |" if corpus else "")
