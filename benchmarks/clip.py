@@ -1,6 +1,6 @@
 """How well `mini-clip` finds the picture of a caption, and the caption of a picture, among pictures it never saw.
 
-    python -m benchmarks.clip --corpus CORPUS --clip FOLDER [--write docs/vectors.md]
+    python -m benchmarks.clip --corpus CORPUS [--clip FOLDER] [--write docs/vectors.md]
 
 Of each concept the first picture of the split "test"; of each picture its short caption in a language. Chance is one in
 so many pictures.
@@ -29,7 +29,7 @@ _AT_ONCE = 64
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--corpus", type=Path, required=True, help="what mezzotint corpus build made")
-    options.add_argument("--clip", required=True)
+    options.add_argument("--clip", default="mini-clip")
     options.add_argument("--write", type=Path)
     args = options.parse_args()
     embedder = load_embedder(args.clip, "cpu")

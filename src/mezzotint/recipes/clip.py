@@ -2,6 +2,7 @@
 
 <folder>/text_encoder/, tokenizer/   a Qwen3Model, in the published layout
 <folder>/picture_encoder/            the picture tower and the map of the text's features, with their sizes
+<folder>/model_index.json            what makes them one model, last
 """
 
 from dataclasses import dataclass, replace
@@ -18,13 +19,19 @@ from mezzotint.models import bundle
 from mezzotint.models.bundle import find_model, read_json
 from mezzotint.models.text import TextConfig, TextTower, build, save_tokenizer
 from mezzotint.perception.dual_encoder import DualEncoder, DualEncoderConfig, init_weights
-from mezzotint.recipes.export import write_text_encoder
+from mezzotint.recipes.export import COMPONENTS, write_text_encoder
 from mezzotint.recipes.recipe import Plan, Run, RunOptions, check_data
 from mezzotint.runtime import atomic
 from mezzotint.runtime.seeds import Seeds
 from mezzotint.training.objectives.clip import PictureTextContrast
 from mezzotint.training.state import TrainState
 from mezzotint.training.trainer import Probes
+
+_INDEX = {
+    "_class_name": "DualEncoder",
+    PICTURES: ["mezzotint", "DualEncoder"],
+    **{name: COMPONENTS[name] for name in ("text_encoder", "tokenizer")},
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -94,3 +101,4 @@ class ClipRecipe:
         with atomic.folder(folder / PICTURES) as part:
             bundle.write_weights(part, {name: weight.to(self.dtype) for name, weight in weights.items()})
             atomic.write_json(part / "config.json", self.pictures.to_json())
+        atomic.write_json(folder / bundle.INDEX, _INDEX)

@@ -51,7 +51,7 @@ def test_a_trained_folder_is_opened_and_known_by_its_weights(
 def test_what_an_embedder_cannot_see_or_read_is_said(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="reads texts only"):
         load_picture_embedder("sentences", "cpu")
-    with pytest.raises(InputError, match="neither a folder nor one of efficientnet-lite0, sentences"):
+    with pytest.raises(InputError, match="neither a folder nor one of efficientnet-lite0, sentences, mini-clip"):
         load_embedder("clip", "cpu")
     with pytest.raises(MissingFileError, match=r"no config\.json"):
         load_embedder(str(tmp_path), "cpu")

@@ -28,7 +28,7 @@ EMBEDDERS: dict[str, Callable[[torch.device], PictureEmbedder | TextEmbedder]] =
     "efficientnet-lite0": lambda device: EfficientNetEmbedder(load_efficientnet(), device),
     "sentences": lambda device: SentenceEmbedder(),
 }
-CLIP = "mini-clip"  # a folder too; by this name where it comes with the package
+CLIP = "mini-clip"  # comes with the package
 
 
 def load_picture_embedder(name: str, device: str | None) -> PictureEmbedder:
@@ -52,7 +52,7 @@ def load_text_embedder(name: str, device: str | None) -> TextEmbedder:
 
 @lru_cache(maxsize=4)
 def load_embedder(name: str, device: str | None) -> PictureEmbedder | TextEmbedder:
-    """One of `EMBEDDERS`, or that of a folder: `mini-clip`, SigLIP 2 or Chinese-CLIP. Loaded once in a process."""
+    """One of `EMBEDDERS`, `mini-clip`, or a folder of its kind, SigLIP 2 or Chinese-CLIP. Loaded once a process."""
     if name in EMBEDDERS:
         return EMBEDDERS[name](resolve_device(device))
     folder = _folder(name)
@@ -71,7 +71,7 @@ def identity(name: str) -> str:
 
 
 def _folder(name: str) -> Path:
-    folder = EMBEDDED / CLIP if name == CLIP and (EMBEDDED / CLIP).is_dir() else Path(name)
+    folder = EMBEDDED / CLIP if name == CLIP else Path(name)
     if not folder.is_dir():
-        raise InputError(f"embedder {name!r} is neither a folder nor one of {', '.join(EMBEDDERS)}")
+        raise InputError(f"embedder {name!r} is neither a folder nor one of {', '.join((*EMBEDDERS, CLIP))}")
     return folder
