@@ -1,6 +1,8 @@
 from pathlib import Path
 
 import pytest
+from PIL import Image
+from tests.curation.profiling.pictures import encoded
 
 from mezzotint.curation import tables
 from mezzotint.curation.copies import drop_copies
@@ -8,6 +10,7 @@ from mezzotint.curation.duplicates import Alike
 from mezzotint.data.parquet import pa
 
 THUMBNAILS = {identity: bytes(768) for identity in ("a0", "a2", "b0", "b2")} | {"b1": bytes(384) + b"\xff" * 384}
+PREVIEW = encoded(Image.new("RGB", (96, 96)), "JPEG")
 HASHES = {"a0": 0, "a2": 0, "b0": 0, "b1": (1 << 64) - 1, "b2": 3}
 
 
@@ -23,6 +26,7 @@ def write_passes(folder: Path) -> tuple[list[Path], list[Path]]:
             "sha256": ["same" if identity in ("a0", "b0") else identity for identity in ids],
             "perceptual_hash": pa.array([HASHES.get(identity) for identity in ids], pa.uint64()),
             "thumbnail": pa.array([THUMBNAILS.get(identity) for identity in ids], pa.binary()),
+            "preview": pa.array([PREVIEW if known else None for known in read], pa.binary()),
             "width": pa.array([100] * 3, pa.int32()),
             "height": pa.array([100] * 3, pa.int32()),
             "file_bytes": [1000.0 if known else None for known in read],
@@ -63,7 +67,7 @@ def test_it_is_made_once_for_the_same_pictures_and_rules(passes: tuple[list[Path
     before = path.stat().st_mtime_ns
     drop_copies(path, *passes, Alike())
     assert path.stat().st_mtime_ns == before
-    assert drop_copies(path, *passes, Alike(levels=-1.0)).num_rows == 1
+    assert drop_copies(path, *passes, Alike(spot=-1.0)).num_rows == 1
     assert path.stat().st_mtime_ns != before
 
 

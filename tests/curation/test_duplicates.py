@@ -3,14 +3,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
-from tests.curation.profiling.pictures import detailed
+from tests.curation.profiling.pictures import detailed, encoded, smooth
 
 from mezzotint.curation.duplicates import Alike, Pictures, difference, find_copies, keep_order, mean_hashes
 from mezzotint.curation.profiling.hashes import thumbnail
 
 
 def pictures(
-    hashes: list[int], *, sha256: list[str] | None = None, pixels: list[int] | None = None, levels: int = 0
+    hashes: list[int],
+    *,
+    sha256: list[str] | None = None,
+    pixels: list[int] | None = None,
+    levels: int = 0,
+    previews: list[bytes] | None = None,
 ) -> Pictures:
     """Pictures whose thumbnails are all alike, or differ by so many levels each from the next."""
     n = len(hashes)
@@ -19,6 +24,7 @@ def pictures(
         sha256=sha256 or [str(i) for i in range(n)],
         hashes=np.array(hashes, np.uint64)[:, None],
         thumbnails=np.repeat(np.arange(n)[:, None] * levels, 768, axis=1).astype(np.uint8),
+        previews=previews or [encoded(Image.new("RGB", (96, 64)), "JPEG")] * n,
         pixels=np.array(pixels or [100] * n),
         file_bytes=np.full(n, 10.0),
     )
@@ -53,6 +59,14 @@ def test_fewer_bits_can_be_asked_for() -> None:
 def test_a_thumbnail_that_differs_is_another_picture() -> None:
     assert copies(pictures([7, 7], levels=8), levels=8) == {1: (0, False)}
     assert copies(pictures([7, 7], levels=9), levels=8) == {}
+
+
+def test_a_spot_that_differs_makes_another_picture() -> None:
+    picture = smooth((96, 64))
+    spotted = picture.copy()
+    spotted.paste((255, 0, 0), (40, 20, 46, 26))
+    previews = [encoded(one, "JPEG", quality=quality) for one, quality in ((picture, 90), (spotted, 90), (picture, 50))]
+    assert copies(pictures([7, 7, 7], previews=previews)) == {2: (0, False)}
 
 
 def test_every_dropped_picture_is_a_copy_of_one_that_stays() -> None:

@@ -6,8 +6,9 @@ first that it is a copy of is the one that stays, so every dropped picture has a
 Two hashes that differ in at most 7 of 64 bits differ in at most 1 bit of one of their four 16-bit bands (or the four
 would differ in 8). So a look-up of each band, and of each band with one bit flipped, finds every one of them; no pair
 of pictures that share no such bucket is ever compared. A candidate is a copy where its thumbnail is alike too, once a
-small crop and a change of colours are taken out. The second hash is of the thumbnail: in a flat drawing the first one's
-bits hang on the last digits.
+small crop and a change of colours are taken out, and then its preview has no spot that differs: frames of a camera that
+stands still, and drawings of one series, differ in a spot alone. The second hash is of the thumbnail: in a flat drawing
+the first one's bits hang on the last digits.
 """
 
 from collections import defaultdict
@@ -21,8 +22,9 @@ from jaxtyping import Float, Int, UInt8, UInt64
 from numpy import ndarray
 
 from mezzotint.curation.profiling.hashes import THUMBNAIL
+from mezzotint.curation.registration import worst_spot
 
-VERSION = "2"
+VERSION = "3"
 ORDER = "most pixels, then most bytes a pixel, then the first by id"
 _BANDS, _WIDTH = 4, 16
 _FLIPS = (0, *(1 << bit for bit in range(_WIDTH)))
@@ -36,7 +38,8 @@ class Alike:
     """What counts as a near copy. The limits are ours."""
 
     bits: int = 7  # of either hash; more are not looked for
-    levels: float = 4.0  # of 255: root mean square of what sets the thumbnails apart, see `difference`
+    levels: float = 8.0  # of 255: root mean square of what sets the thumbnails apart, see `difference`
+    spot: float = 1.5  # of the previews, see `worst_spot`
 
     def __post_init__(self) -> None:
         assert self.bits < 2 * _BANDS
@@ -50,6 +53,7 @@ class Pictures:
     sha256: Sequence[str]
     hashes: UInt64[ndarray, "n k"]  # any of them may be near
     thumbnails: UInt8[ndarray, "n d"]
+    previews: Sequence[bytes]  # JPEGs
     pixels: Int[ndarray, "n"]
     file_bytes: Float[ndarray, "n"]
 
@@ -112,15 +116,15 @@ def _nearest(
     pictures: Pictures,
     alike: Alike,
 ) -> int | None:
-    """The candidate that the picture is a copy of, the most alike where there are several."""
+    """The candidate that the picture is a copy of, the one with the most like thumbnail where there are several."""
     among = np.array(candidates, np.int64)
     among = among[(np.bitwise_count(pictures.hashes[among] ^ pictures.hashes[position]) <= alike.bits).any(axis=1)]
-    thumbnails = pictures.thumbnails
+    thumbnails, previews = pictures.thumbnails, pictures.previews
     plain = thumbnails[among].astype(np.float32) - thumbnails[position]
     among = among[(plain**2).mean(axis=1) <= _HOPELESS**2]
-    levels = [difference(thumbnails[position], thumbnails[other]) for other in among]
-    best = int(np.argmin(levels)) if levels else -1
-    return int(among[best]) if levels and levels[best] <= alike.levels else None
+    levels = {int(other): difference(thumbnails[position], thumbnails[other]) for other in among}
+    likely = sorted((one for one, level in levels.items() if level <= alike.levels), key=lambda one: levels[one])
+    return next((one for one in likely if worst_spot(previews[position], previews[one]) <= alike.spot), None)
 
 
 def mean_hashes(thumbnails: UInt8[ndarray, "n d"]) -> UInt64[ndarray, "n"]:
