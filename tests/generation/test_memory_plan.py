@@ -76,6 +76,16 @@ class TestPlans:
         with pytest.raises(InputError, match="another --quantize or --offload may do"):
             planned(folder, quantize="nf4", offload="none", memory=1000)
 
+    def test_a_prompt_of_the_largest_length_has_a_plan(self, folder: Path) -> None:
+        """Tokens are guessed before a tokenizer is there, and letters may be few tokens."""
+        plan = plan_memory(as_sources(folder), CPU, torch.bfloat16, replace(WORK, tokens=10**6))
+        assert plan.peak > planned(folder).peak
+
+    @pytest.mark.parametrize("side", [0, 8, 24, 10**6])
+    def test_no_plan_for_an_impossible_size(self, folder: Path, side: int) -> None:
+        with pytest.raises(InputError, match=f"height is {side}; (it must be a multiple of 16|this model goes up to)"):
+            plan_memory(as_sources(folder), CPU, torch.bfloat16, replace(WORK, height=side))
+
     def test_it_says_what_it_is(self, folder: Path) -> None:
         text = str(planned(folder, quantize="int8", offload="block", memory=10**9))
         assert text.startswith("plan: int8, offload block: 0.0")

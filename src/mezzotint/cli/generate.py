@@ -182,7 +182,7 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
 
 
 def _workload(request: "Request") -> "Workload":
-    """What decides about memory; a prompt has about a token for three letters."""
+    """What decides about memory; a prompt has about a token for three bytes."""
     from mezzotint.generation.memory_plan import Workload
 
     settings = request.settings
@@ -191,7 +191,7 @@ def _workload(request: "Request") -> "Workload":
         height=settings.height,
         pictures=1,
         branches=2 if request.guided else 1,
-        tokens=max(64, max(map(len, request.prompts)) // 3),
+        tokens=max(64, max(len(text.encode()) for text in request.prompts + request.negatives) // 3),
     )
 
 

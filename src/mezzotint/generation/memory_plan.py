@@ -17,6 +17,7 @@ from torch import nn
 
 from mezzotint.errors import InputError
 from mezzotint.generation import loading, loading_qwen_image
+from mezzotint.generation.limits import check_size, most_tokens
 from mezzotint.generation.offload import dtype_of, top_blocks
 from mezzotint.generation.placement import OFFLOADS, Placement
 from mezzotint.generation.settings import QWEN_IMAGE_PIPELINE
@@ -44,7 +45,7 @@ class Workload:
 
     Attributes:
         pictures: That are sampled together. branches: 2 with guidance.
-        tokens: Of the longest prompt, about.
+        tokens: Of the longest prompt, about; what a model does not take counts nothing.
     """
 
     width: int
@@ -116,7 +117,7 @@ def plan_memory(
         quantize, offload: What is already decided (`Placement`).
 
     Raises:
-        InputError: It fits in no way that was left open.
+        InputError: It fits in no way that was left open, or the model cannot make a picture of this size.
         MissingFileError, FileFormatError: As for loading it.
     """
     most = int((free_bytes(device) * SHARE + used_bytes(device)) if memory is None else memory)
@@ -169,6 +170,7 @@ class Outline:
         placement = Placement(quantize=quantize)
         opened = open_networks(sources, placement)
         self.networks: dict[str, Any] = {name: shapes_in(one.network, dtype) for name, one in opened.items()}
+        self.tokens = min(workload.tokens, most_tokens(self.networks["transformer"]))
         # What needs no change stays in its file, of which a processor takes what it looks at.
         self.mapped = {
             name: {key for key, stored in one.unchanged.items() if stored.mapped and stored.dtype == IN_FILES[dtype]}
@@ -181,7 +183,11 @@ class Outline:
         self.further = sum(file.stat().st_size for path in further for file in _files(path))
 
     def phases(self, placement: Placement, tile: int | None) -> dict[str, int]:
-        """Bytes of the device in each phase."""
+        """Bytes of the device in each phase.
+
+        Raises:
+            InputError: The model cannot make a picture of this size.
+        """
         leaves = {
             "text_encoder": placement.text_leaves,
             "transformer": placement.transformer_leaves,
@@ -234,7 +240,7 @@ class Outline:
     @cached_property
     def reading(self) -> int:
         tower, work = self.networks["text_encoder"], self.work
-        ids = torch.zeros(work.branches, work.tokens, dtype=torch.long, device="meta")
+        ids = torch.zeros(work.branches, self.tokens, dtype=torch.long, device="meta")
         if hasattr(tower, "features"):
             return self._traced(lambda: tower.features(ids))
         embedded = torch.empty(*ids.shape, tower.config.language.hidden_size, dtype=self.dtype, device="meta")
@@ -245,10 +251,11 @@ class Outline:
     def step(self) -> int:
         network, work = self.networks["transformer"], self.work
         rows, down = work.pictures * work.branches, self.downscale
+        check_size(network, down, width=work.width, height=work.height)
         is_dual = isinstance(network, DualStreamTransformer)
         width = network.config.text_dim if is_dual else network.config.cap_feat_dim
         channels = network.config.latent_channels if is_dual else network.config.in_channels
-        features = [torch.empty(work.tokens, width, dtype=self.dtype, device="meta")] * rows
+        features = [torch.empty(self.tokens, width, dtype=self.dtype, device="meta")] * rows
         latents = torch.empty(rows, channels, work.height // down, work.width // down, device="meta")
         time = torch.empty(1, device="meta")
         embed = network.embed_captions if is_dual else network.refine_captions

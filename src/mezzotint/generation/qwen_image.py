@@ -11,6 +11,7 @@ from mezzotint.flow.guidance import Network, TrueGuidance
 from mezzotint.generation.conditioning import KeptCaptions
 from mezzotint.generation.guidance_parallel import Divide, alone
 from mezzotint.generation.inputs import NOTHING, Inputs
+from mezzotint.generation.limits import QWEN_IMAGE_TOKENS, check_size
 from mezzotint.generation.loading_qwen_image import QwenImageComponents, load_components
 from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.request import Request
@@ -19,13 +20,10 @@ from mezzotint.generation.task import Task
 from mezzotint.generation.text_to_image import TextToImage
 from mezzotint.models.captions import Captions
 from mezzotint.models.dual_stream import DualStreamTransformer
-from mezzotint.models.dual_stream.rotary import POSITIONS
 from mezzotint.models.sources import Sources
 from mezzotint.models.text import in_chat
 from mezzotint.models.text.tokenizer import TURN_END, TURN_START
 from mezzotint.models.vision_language import Seen
-
-MAX_TOKENS = 1024  # of a prompt, its turn's marks included
 
 
 @dataclass(frozen=True)
@@ -105,13 +103,15 @@ class QwenImage:
         def texts(prompts: Sequence[str]) -> list[str]:
             return [template.around(pictures + prompt) for prompt in prompts]
 
-        most = template.dropped + (MAX_TOKENS if request.max_tokens is None else min(request.max_tokens, MAX_TOKENS))
+        limit = QWEN_IMAGE_TOKENS
+        most = template.dropped + (limit if request.max_tokens is None else min(request.max_tokens, limit))
         if request.max_tokens is None:
             prompts = request.prompts + (request.negatives if request.guided else ())
             for prompt, ids in zip(prompts, self.text.token_ids(texts(prompts), max_tokens=most + 1), strict=True):
                 if len(ids) > most:
-                    limit = f"the {MAX_TOKENS} tokens that this model takes"
-                    raise InputError(f"a prompt has more than {limit}: {prompt[:40]!r}…")
+                    raise InputError(
+                        f"a prompt has more than the {limit} tokens that this model takes: {prompt[:40]!r}…"
+                    )
 
         def read(prompts: list[str]) -> Captions:
             features = self.text.encode(texts(prompts), seen, max_tokens=most)
@@ -138,12 +138,6 @@ class QwenImage:
         Raises:
             InputError: The size is no multiple of what the model makes, or larger than its position tables.
         """
-        config, down = self.transformer.config, self.autoencoder.downscale
-        side = down * config.patch_size
-        most = 2 * (POSITIONS - MAX_TOKENS) * side  # a caption's positions begin beyond half of the longer side
-        for name, value in (("width", settings.width), ("height", settings.height)):
-            if value < side or value % side:
-                raise InputError(f"{name} is {value}; it must be a multiple of {side}")
-            if value > most:
-                raise InputError(f"{name} is {value}; this model goes up to {most}")
-        return config.latent_channels, settings.height // down, settings.width // down
+        down = self.autoencoder.downscale
+        check_size(self.transformer, down, width=settings.width, height=settings.height)
+        return self.transformer.config.latent_channels, settings.height // down, settings.width // down

@@ -16,9 +16,10 @@ from torch import Tensor
 
 from mezzotint.errors import InputError
 from mezzotint.generation.inputs import Inputs, picture_tensor, scaled
+from mezzotint.generation.limits import QWEN_IMAGE_TOKENS
 from mezzotint.generation.loading_qwen_image import QwenImageComponents, load_components, load_pixel_limits
 from mezzotint.generation.placement import PLAIN, Placement
-from mezzotint.generation.qwen_image import MAX_TOKENS, QwenImage, Template
+from mezzotint.generation.qwen_image import QwenImage, Template
 from mezzotint.generation.request import Request
 from mezzotint.generation.settings import Settings
 from mezzotint.generation.task import Task
@@ -127,7 +128,7 @@ class QwenImageEdit(QwenImage):
             InputError: What is seen leaves no positions for a prompt: they begin behind half of the longest side.
         """
         sizes = [(request.settings.width, request.settings.height), *self._reference_sizes(request.inputs.images)]
-        room = POSITIONS - MAX_TOKENS - max(map(max, sizes)) // self._patch // 2
+        room = POSITIONS - QWEN_IMAGE_TOKENS - max(map(max, sizes)) // self._patch // 2
         taken = sum(len(picture.tokens) for picture in seen)
         if taken > room:
             raise InputError(f"{len(seen)} images take {taken} tokens; this model has room for {room}: give fewer")

@@ -17,6 +17,7 @@ from mezzotint.generation.guidance_parallel import Divide, alone
 from mezzotint.generation.image_to_image import ImageToImage
 from mezzotint.generation.inpainting import Inpainting, latent_mask
 from mezzotint.generation.inputs import Inputs, mask_tensor, picture_tensor
+from mezzotint.generation.limits import check_size, most_tokens
 from mezzotint.generation.loading import Components, load_components
 from mezzotint.generation.placement import PLAIN, Placement
 from mezzotint.generation.request import Request
@@ -25,7 +26,6 @@ from mezzotint.generation.task import Task
 from mezzotint.generation.text_to_image import TextToImage
 from mezzotint.models.adapters.control import ControlNet
 from mezzotint.models.autoencoder import Posterior
-from mezzotint.models.single_stream.geometry import PAD_MULTIPLE
 from mezzotint.models.sources import Sources, as_sources
 
 
@@ -165,19 +165,13 @@ class ZImage:
         Raises:
             InputError: The size is no multiple of what the model makes, or larger than its position tables.
         """
-        config, down = self.transformer.config, self.autoencoder.downscale
-        side = down * config.patch_size
-        wanted = {"width": settings.width, "height": settings.height}
-        for (name, value), most in zip(wanted.items(), (config.axes_lens[2], config.axes_lens[1]), strict=True):
-            if value < side or value % side:
-                raise InputError(f"{name} is {value}; it must be a multiple of {side}")
-            if value > most * side:
-                raise InputError(f"{name} is {value}; this model goes up to {most * side}")
-        return config.in_channels, settings.height // down, settings.width // down
+        down = self.autoencoder.downscale
+        check_size(self.transformer, down, width=settings.width, height=settings.height)
+        return self.transformer.config.in_channels, settings.height // down, settings.width // down
 
     def _max_tokens(self, request: Request) -> int:
         """Tokens of a prompt that are read: what the request says, or all."""
-        most = (self.transformer.config.axes_lens[0] - 2) // PAD_MULTIPLE * PAD_MULTIPLE  # the picture stands behind
+        most = most_tokens(self.transformer)
         if request.max_tokens is not None:
             return min(request.max_tokens, most)
         texts = request.prompts + (request.negatives if request.guided else ())
