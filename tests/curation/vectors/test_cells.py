@@ -10,7 +10,7 @@ from mezzotint.curation.vectors.nearest import NONE
 from mezzotint.curation.vectors.vector_file import open_vectors
 from mezzotint.errors import InputError
 
-SMALL = Partition(vectors_a_cell=20, probes=6)
+SMALL = Partition(vectors_a_cell=20, probes=6, cells_a_group=32)
 
 
 def test_cells_hold_every_vector_once_beside_its_like(tmp_path: Path) -> None:

@@ -1,8 +1,11 @@
+from collections.abc import Iterator
+
+import faiss
 import numpy as np
 import pytest
 from tests.curation.vectors.planted import clustered, uniform
 
-from mezzotint.curation.vectors.nearest import LEAST, NONE, merge, nearest, sample, spherical_k_means
+from mezzotint.curation.vectors.nearest import LEAST, NONE, in_threads, merge, nearest, sample, spherical_k_means
 from mezzotint.errors import InputError
 
 
@@ -35,6 +38,38 @@ def test_k_means_finds_planted_centres_and_repeats_itself() -> None:
     np.testing.assert_allclose(np.linalg.norm(centroids, axis=1), 1, atol=1e-5)
     np.testing.assert_array_equal(spherical_k_means(vectors, 8, seed=3), centroids)
     assert not np.array_equal(spherical_k_means(vectors, 8, seed=4), centroids)
+
+
+@pytest.fixture
+def two_threads() -> Iterator[None]:
+    before = faiss.omp_get_max_threads()
+    faiss.omp_set_num_threads(2)
+    yield
+    faiss.omp_set_num_threads(before)
+
+
+def test_k_means_of_many_clusters_is_as_tight_by_any_number_of_threads(two_threads: None) -> None:
+    vectors = clustered(200, 40, 32, spread=0.3)
+    centroids = spherical_k_means(vectors, 200, seed=0)
+    np.testing.assert_allclose(np.linalg.norm(centroids, axis=1), 1, atol=1e-5)
+    own = vectors.reshape(200, 40, 32).mean(axis=1, keepdims=True)
+    assert (vectors @ centroids.T).max(axis=1).mean() >= 0.97 * (vectors.reshape(200, 40, 32) * own).sum(-1).mean()
+    faiss.omp_set_num_threads(1)
+    np.testing.assert_array_equal(spherical_k_means(vectors, 200, seed=0), centroids)
+
+
+def test_threads_do_every_item_and_pass_on_what_is_raised(two_threads: None) -> None:
+    done = np.zeros(50, bool)
+
+    def do(item: int) -> None:
+        if item == 50:
+            raise InputError("no such item")
+        done[item] = True
+
+    in_threads(do, range(50))
+    assert done.all()
+    with pytest.raises(InputError, match="no such item"):
+        in_threads(do, [50])
 
 
 def test_a_sample_is_sorted_distinct_and_seeded() -> None:

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from tests.curation.vectors.planted import stored, uniform
 
-from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, open_vectors, write_vectors
+from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, in_fp32, open_vectors, write_vectors
 from mezzotint.errors import FileFormatError, InputError, MissingFileError, OutputError
 
 
@@ -18,6 +18,16 @@ def test_vectors_come_back_as_they_were_but_for_the_rounding(tmp_path: Path) -> 
     parts = list(blocks(opened, "v"))
     assert [rows.stop for rows, _ in parts] == [ROWS_AT_ONCE, ROWS_AT_ONCE + 3]
     np.testing.assert_allclose(np.concatenate([block for _, block in parts]), vectors, atol=1e-3)
+
+
+def test_every_float16_is_the_same_number_in_fp32() -> None:
+    numbers = np.arange(1 << 16, dtype=np.uint16).view(np.float16)
+    finite = np.isfinite(numbers)
+    np.testing.assert_array_equal(in_fp32(numbers[finite]).view(np.int32), numbers[finite].astype("f4").view(np.int32))
+    assert (np.abs(in_fp32(numbers[~finite])) >= 2.0**16).all()
+    rows = uniform(4, 6)
+    np.testing.assert_array_equal(in_fp32(rows.astype("f2")[::2]), rows.astype("f2")[::2].astype("f4"))
+    assert in_fp32(rows) is rows
 
 
 @pytest.mark.parametrize("wrong", [2.0, 0.0, np.nan])

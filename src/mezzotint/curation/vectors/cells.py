@@ -18,14 +18,29 @@ import numpy as np
 from jaxtyping import Float, Float32, Int, Int32, Int64
 from numpy import ndarray
 
-from mezzotint.curation.vectors.nearest import LEAST, NONE, Nearest, merge, nearest, sample, spherical_k_means
-from mezzotint.curation.vectors.vector_file import ROWS_AT_ONCE, blocks, check_lengths, create_array, open_vectors
+from mezzotint.curation.vectors.nearest import (
+    LEAST,
+    NONE,
+    Nearest,
+    in_threads,
+    merge,
+    nearest,
+    sample,
+    spherical_k_means,
+)
+from mezzotint.curation.vectors.vector_file import (
+    check_lengths,
+    create_array,
+    in_fp32,
+    open_vectors,
+    read_block,
+    row_blocks,
+)
 from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 from mezzotint.runtime.made_of import keep_only
 
-_CELLS_A_GROUP = 32
 _FILES = ("centroids", "groups", "starts", "members", "vectors", "probes")
 
 
@@ -34,16 +49,21 @@ class Partition:
     """How vectors are sorted into cells.
 
     A cell holds about `vectors_a_cell`; a vector is looked up in the `probes` cells that are nearest to it. More of
-    either finds more true neighbours, in time that grows with their product.
+    either finds more true neighbours, in time that grows with their product. About `cells_a_group` cells that are near
+    to one another are the work of one task.
     """
 
     vectors_a_cell: int = 256
     probes: int = 8
+    cells_a_group: int = 256
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if self.vectors_a_cell < 1 or self.probes < 1:
-            raise InputError(f"{self.vectors_a_cell} vectors a cell and {self.probes} probes: at least 1 of each")
+        if min(self.vectors_a_cell, self.probes, self.cells_a_group) < 1:
+            raise InputError(
+                f"{self.vectors_a_cell} vectors a cell, {self.probes} probes and {self.cells_a_group} cells a group: "
+                "at least 1 of each"
+            )
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -66,19 +86,23 @@ class Cells:
         cosines, indices = np.full(shape, LEAST, np.float32), np.full(shape, NONE, np.int64)
         by_cell = np.argsort(probes, axis=None, kind="stable")
         wanted, pieces = np.unique(probes.ravel()[by_cell], return_index=True)
-        for cell, looking in zip(wanted, np.split(by_cell, pieces[1:]), strict=True):
-            inside = slice(int(self.starts[cell]), int(self.starts[cell + 1]))
+
+        def look_into(cell_and_who: tuple[int, Int64[ndarray, "l"]]) -> None:
+            cell, looking = cell_and_who
+            inside = slice(self.starts[cell], self.starts[cell + 1])
             if inside.start == inside.stop:
-                continue
+                return
             query, probe = np.divmod(looking, probes.shape[1])
-            cosine, index = search(queries[query], self.vectors[inside].astype(np.float32), k)
+            cosine, index = search(queries[query], in_fp32(self.vectors[inside]), k)
             cosines[probe, query] = cosine
             indices[probe, query] = np.where(index == NONE, NONE, self.members[inside][index])
+
+        in_threads(look_into, zip(wanted, np.split(by_cell, pieces[1:]), strict=True))
         return merge(cosines, indices)
 
 
 def open_cells(folder: Path) -> Cells:
-    return Cells(**{name: np.load(folder / f"{name}.npy", mmap_mode="r") for name in _FILES})
+    return Cells(**{name: np.asarray(np.load(folder / f"{name}.npy", mmap_mode="r")) for name in _FILES})
 
 
 def cells_of(source: Path, folder: Path, partition: Partition) -> Cells:
@@ -106,13 +130,16 @@ def sort_into_cells(source: Path, folder: Path, partition: Partition, search: Ne
     with atomic.folder(folder) as temporary:
         count = -(-len(vectors) // partition.vectors_a_cell)
         drawn = sample(len(vectors), count, partition.seed)
-        seen = vectors[drawn].astype(np.float32)
+        seen = in_fp32(vectors[drawn])
         check_lengths(seen, str(source), drawn)  # k-means fails at what is no number
-        centroids, groups = _in_groups(spherical_k_means(seen, count, partition.seed), partition.seed)
+        centroids, groups = _in_groups(spherical_k_means(seen, count, partition.seed), partition)
         shape = (len(vectors), min(partition.probes, count))
         probes = create_array(temporary / "source_probes.npy", np.int32, shape)
-        for rows, block in blocks(vectors, str(source)):
-            probes[rows] = search(block, centroids, probes.shape[1])[1]
+
+        def assign(rows: slice) -> None:
+            probes[rows] = search(read_block(vectors, rows, str(source)), centroids, probes.shape[1])[1]
+
+        in_threads(assign, row_blocks(len(vectors)))
         members = np.argsort(probes[:, 0], kind="stable")
         starts = np.searchsorted(probes[:, 0], np.arange(count + 1), sorter=members)
         for name, array in {"centroids": centroids, "groups": groups, "starts": starts, "members": members}.items():
@@ -122,13 +149,15 @@ def sort_into_cells(source: Path, folder: Path, partition: Partition, search: Ne
         (temporary / "source_probes.npy").unlink()
 
 
-def _in_groups(centroids: Float32[ndarray, "c d"], seed: int) -> tuple[Float32[ndarray, "c d"], Int64[ndarray, "g+1"]]:
+def _in_groups(
+    centroids: Float32[ndarray, "c d"], partition: Partition
+) -> tuple[Float32[ndarray, "c d"], Int64[ndarray, "g+1"]]:
     """The centroids, those that are near to one another in one group, and where each group begins.
 
-    A group is the work of one task, and its cells' searches mostly end among themselves.
+    Searches within the cells of a group mostly end among themselves.
     """
-    count = -(-len(centroids) // _CELLS_A_GROUP)
-    group = nearest(centroids, spherical_k_means(centroids, count, seed), 1)[1][:, 0]
+    count = -(-len(centroids) // partition.cells_a_group)
+    group = nearest(centroids, spherical_k_means(centroids, count, partition.seed), 1)[1][:, 0]
     order = np.argsort(group, kind="stable")
     return centroids[order], np.searchsorted(group[order], np.arange(count + 1))
 
@@ -138,7 +167,9 @@ def _reorder(source: ndarray, members: Int64[ndarray, "n"], path: Path) -> None:
     places = np.empty_like(members)
     places[members] = np.arange(len(members))
     sink = create_array(path, source.dtype, source.shape)
-    for start in range(0, len(source), ROWS_AT_ONCE):
-        rows = slice(start, start + ROWS_AT_ONCE)
+
+    def move(rows: slice) -> None:
         sink[places[rows]] = source[rows]
+
+    in_threads(move, row_blocks(len(source)))
     sink.flush()

@@ -24,13 +24,13 @@ from numpy import ndarray
 from mezzotint.curation.runner import Progress, silent
 from mezzotint.curation.vectors.cells import Cells, Partition, open_cells, sort_into_cells
 from mezzotint.curation.vectors.nearest import LEAST, NONE, Nearest, nearest
-from mezzotint.curation.vectors.vector_file import create_array, open_vectors
+from mezzotint.curation.vectors.vector_file import create_array, in_fp32, open_vectors
 from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 from mezzotint.runtime.made_of import keep_only
 
-_QUERIES_AT_ONCE = 1 << 14
+_QUERIES_AT_ONCE = 1 << 16
 _RESULT = "neighbours.npy"
 
 
@@ -125,9 +125,8 @@ class _SearchGroup:
             end = min(start + _QUERIES_AT_ONCE, last)
             rows = found[start - first : end - first]
             # One more than k, as each finds itself.
-            more = cells.look_up(
-                cells.vectors[start:end].astype(np.float32), cells.probes[start:end], self.k + 1, self.search
-            )
+            queries = in_fp32(cells.vectors[start:end])
+            more = cells.look_up(queries, cells.probes[start:end], self.k + 1, self.search)
             rows["cosine"], rows["index"] = _without_itself(*more, cells.members[start:end])
         with atomic.file(_part(self.folder, group)) as temporary, temporary.open("wb") as file:
             np.save(file, found)
