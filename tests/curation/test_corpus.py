@@ -18,7 +18,8 @@ def chosen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[Chosen]:
     profiles = run_pass(tmp_path / "profile", shards, "read", [Profile()], workers=1)
     numbers = [frozenset({0, 2}), frozenset({0, 2}), frozenset[int]()]
     names = [tmp_path / "out" / "part" / f"records-{number:05d}.parquet" for number in range(3)]
-    return [Chosen(*task) for task in zip(names, shards, profiles, numbers, strict=True)]
+    tables = [(profile,) for profile in profiles]
+    return [Chosen(*task) for task in zip(names, shards, tables, numbers, strict=True)]
 
 
 def test_what_was_chosen_is_there_with_its_picture_and_measures(chosen: list[Chosen], tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import pytest
 
 from mezzotint.errors import FileFormatError, MissingFileError
 from mezzotint.generation.settings import BASE, QWEN_IMAGE, TURBO, Settings, read_defaults
+from mezzotint.models.bundle import find_model
 
 
 def model(folder: Path, shift: float, own: object = None) -> Path:
@@ -57,6 +58,11 @@ def test_impossible_defaults(tmp_path: Path, own: object, reason: str) -> None:
 def test_neither_defaults_nor_a_scheduler(tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match="scheduler_config"):
         read_defaults(tmp_path)
+
+
+def test_what_makes_no_pictures_says_so() -> None:
+    with pytest.raises(FileFormatError, match="is a DualEncoder, which compares pictures with captions"):
+        read_defaults(find_model("mini-clip"))
 
 
 def test_a_callers_choice_wins() -> None:

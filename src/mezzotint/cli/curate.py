@@ -2,7 +2,7 @@
 
 import os
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -10,7 +10,8 @@ import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
-from mezzotint.cli.curate_heads import HeadOptions, Score, TrainHead, run_heads
+from mezzotint.cli.curate_heads import HeadOptions, Score, TrainHead, TrainQuality, run_heads
+from mezzotint.cli.curate_judges import Judges, chosen
 from mezzotint.cli.curate_vectors import VectorOptions, run_vectors
 from mezzotint.cli.main import INTERRUPTED
 from mezzotint.curation.curate import DEFAULT_RULES, curate
@@ -44,6 +45,7 @@ class Run:
     """Processes, on all machines together."""
     cluster: str | None = None
     """A Ray cluster to run on, as host:port; its machines see the same files. "local" starts one here."""
+    judges: tyro.conf.OmitArgPrefixes[Judges] = field(default_factory=Judges)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +80,7 @@ def run(options: Options) -> None:
     if isinstance(options, Limits):
         _print_limits()
         return
-    if isinstance(options, TrainHead | Score):
+    if isinstance(options, TrainHead | Score | TrainQuality):
         run_heads(options)
         return
     if not isinstance(options, Run | Read):
@@ -89,7 +91,9 @@ def run(options: Options) -> None:
     if isinstance(options, Read):
         _read(options)
         return
-    rules = replace(DEFAULT_RULES, limits=with_changes(options.limits))
+    judges = chosen(options.judges)
+    limits = with_changes(options.limits, [*DEFAULTS, *(limit for judge in judges for limit in judge.limits)])
+    rules = replace(DEFAULT_RULES, limits=limits, judges=judges)
     source = options.source or last_part(options.input)
     origin = Origin(source=source, licence=options.licence, credit=options.credit)
     if options.cluster is not None:

@@ -1,4 +1,4 @@
-"""`mezzotint curate train-head`, `score`: pictures judged by what a user has labelled."""
+"""`mezzotint curate train-head`, `score`, `train-quality`: pictures judged by what was learned of others."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +7,7 @@ from typing import Annotated
 import tyro
 
 from mezzotint.errors import InputError
+from mezzotint.runtime.progress import progress
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,16 +44,40 @@ class Score:
     """and those with more."""
 
 
-HeadOptions = Annotated[TrainHead, tyro.conf.subcommand("train-head")] | Annotated[Score, tyro.conf.subcommand("score")]
+@dataclass(frozen=True, kw_only=True)
+class TrainQuality:
+    """Learn what colour casts, blur, noise and watermarks look like, planted into a corpus' pictures; a killed run
+    continues."""
+
+    corpus: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="CORPUS")]
+    """The folder of a corpus: of curate run, or of corpus build."""
+    out: Path
+    """The head's folder, for curate run --quality; its card says how well it does on other pictures."""
+    pictures: int = 1000
+    """How many are drawn; one in five of them only to examine the head."""
+    penalty: float = 1.0
+    """On large weights; more for few pictures."""
+    seed: int = 0
+    """Of the draw and of the defects."""
+
+
+HeadOptions = (
+    Annotated[TrainHead, tyro.conf.subcommand("train-head")]
+    | Annotated[Score, tyro.conf.subcommand("score")]
+    | Annotated[TrainQuality, tyro.conf.subcommand("train-quality")]
+)
 
 
 def run_heads(options: HeadOptions) -> None:
+    if not isinstance(options, Score) and not options.penalty > 0:
+        raise InputError(f"--penalty is {options.penalty:g}; it must be above 0")
+    if isinstance(options, TrainQuality):
+        _train_quality(options)
+        return
     from mezzotint.curation.prune import write_list
     from mezzotint.curation.vectors.heads import load_head, outside, score, train_head
 
     if isinstance(options, TrainHead):
-        if not options.penalty > 0:
-            raise InputError(f"--penalty is {options.penalty:g}; it must be above 0")
         trained = train_head(
             options.vectors,
             options.labels,
@@ -72,3 +97,19 @@ def run_heads(options: HeadOptions) -> None:
     write_list(options.out, ({"id": one, head.name: share} for one, share in listed))
     print(f"{len(shares)} pictures, {len(listed)} listed")
     print(options.out)
+
+
+def _train_quality(options: TrainQuality) -> None:
+    from mezzotint.curation.judges.quality import CARD
+    from mezzotint.curation.judges.quality_training import table, train_quality
+
+    areas = train_quality(
+        options.corpus,
+        options.out,
+        pictures=options.pictures,
+        penalty=options.penalty,
+        seed=options.seed,
+        progress=progress,
+    )
+    print("\n".join(table(areas)))
+    print(options.out / CARD)

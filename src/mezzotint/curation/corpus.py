@@ -17,21 +17,23 @@ from mezzotint.runtime import atomic
 
 PART = "curated"
 _VERSION = {"corpus": "1"}
-_MEASURED = ("number", "width", "height", "sha256", *ALL_MEASURES)
+_FACTS = ("width", "height", "sha256")
 
 
 @dataclass(frozen=True)
 class Chosen:
-    """What goes into one file of the corpus: some rows of a shard, and the table that has their measures."""
+    """What goes into one file of the corpus: some rows of a shard, and the tables that have their measures."""
 
     path: Path
     shard: Shard
-    profile: Path
+    tables: tuple[Path, ...]
     numbers: frozenset[int]
+    measures: tuple[str, ...] = ALL_MEASURES
+    captions: tuple[str, ...] = ()  # lists of words that become captions of this kind
 
     @property
     def digest(self) -> str:
-        what = f"{self.shard.digest} {tables.made_of(self.profile)} {sorted(self.numbers)}"
+        what = f"{self.shard.digest} {[tables.made_of(path) for path in self.tables]} {sorted(self.numbers)}"
         return hashlib.sha256(what.encode()).hexdigest()
 
 
@@ -53,19 +55,22 @@ def write_corpus(folder: Path, chosen: Sequence[Chosen], *, workers: int, progre
 
 
 def _write(chosen: Chosen) -> Line:
-    measured = {row["number"]: row for batch in tables.batches(chosen.profile, _MEASURED) for row in batch.to_pylist()}
+    columns = ("number", *_FACTS, *chosen.measures, *chosen.captions)
+    measured = {row["number"]: row for batch in tables.joined(chosen.tables, columns) for row in batch.to_pylist()}
     rows = (row for outcome in chosen.shard.read() for row in outcome.rows.to_pylist())
-    records = [_record(row, measured[row["number"]]) for row in rows if row["number"] in chosen.numbers]
+    records = [_record(row, measured[row["number"]], chosen) for row in rows if row["number"] in chosen.numbers]
     digest = write_shard(chosen.path, records)
     return Line(name=chosen.path.name, rows=len(records), sha256=digest, input=chosen.digest, stages=_VERSION)
 
 
-def _record(row: dict[str, Any], measured: dict[str, Any]) -> Record:
+def _record(row: dict[str, Any], measured: dict[str, Any], chosen: Chosen) -> Record:
     """The row as it came, with what was measured; its picture is inside, so no path is needed."""
     known = {field.name: row[field.name] for field in fields(Record)}
-    known |= {name: measured[name] for name in ("width", "height", "sha256")}
-    known["captions"] = tuple(Caption(**caption) for caption in row["captions"])
-    known["measures"] = {**dict(row["measures"]), **{name: measured[name] for name in ALL_MEASURES}}
+    known |= {name: measured[name] for name in _FACTS}
+    words = (Caption(kind, "en", ", ".join(measured[kind])) for kind in chosen.captions if measured[kind])
+    known["captions"] = (*(Caption(**caption) for caption in row["captions"]), *words)
+    own = {name: measured[name] for name in chosen.measures if measured[name] is not None}
+    known["measures"] = {**dict(row["measures"]), **own}
     return Record(**known | {"path": None})
 
 

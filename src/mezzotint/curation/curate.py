@@ -3,10 +3,12 @@
 <out>/curated/records-00000.parquet   the clean set: a corpus that training reads
 <out>/report.html, report.json        what was dropped, by which stage and why
 <out>/dead-letters.jsonl              what could not be read, and why
-<out>/passes/                         profile/, select/ and duplicates.parquet: what a rerun need not do again
+<out>/passes/                         what a rerun need not do again: profile/, a folder of each judge, select/,
+                                      duplicates.parquet
 """
 
 import json
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,8 @@ from mezzotint.curation import copies
 from mezzotint.curation.copies import drop_copies
 from mezzotint.curation.corpus import PART, Chosen, write_corpus
 from mezzotint.curation.duplicates import Alike
-from mezzotint.curation.profiling.stage import Profile
+from mezzotint.curation.judging import Judge, Judging
+from mezzotint.curation.profiling.stage import ALL_MEASURES, Profile
 from mezzotint.curation.report.funnel import COLUMNS, Funnel, build_funnel
 from mezzotint.curation.report.page import write_page
 from mezzotint.curation.runner import Progress, run_pass, silent
@@ -24,19 +27,22 @@ from mezzotint.curation.stage import Stage
 from mezzotint.curation.table_shard import TableShard
 from mezzotint.curation.thresholds import DEFAULTS, Between, Formats
 from mezzotint.curation.verdicts import Verdicts
+from mezzotint.data.parquet import pa
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
 READ = "read"  # the name under which what cannot even be read is dropped
+_WORDS = pa.list_(pa.string())  # columns of this type become captions
 
 
 @dataclass(frozen=True, kw_only=True)
 class Rules:
-    """What is kept."""
+    """What is kept. Each measure of a judge has its limit among the others, if only one without bounds."""
 
     formats: Formats
     limits: Sequence[Between]
     alike: Alike
+    judges: Sequence[Judge] = ()
 
 
 DEFAULT_RULES = Rules(formats=Formats(), limits=DEFAULTS, alike=Alike())
@@ -53,20 +59,36 @@ def curate(url: str, out: Path, *, origin: Origin, rules: Rules, workers: int, p
     shards = open_input(url, origin)
     passes = out / "passes"
     profiles = run_pass(passes / "profile", shards, READ, [Profile()], workers=workers, progress=progress)
+    judgings = [Judging(judge=judge, threads=max(1, (os.cpu_count() or 1) // workers)) for judge in rules.judges]
+    judged = [
+        run_pass(passes / judging.name, shards, READ, [judging], workers=workers, progress=progress)
+        for judging in judgings
+    ]
+    beside = list(zip(*judged, strict=True)) if judged else [()] * len(shards)
     stages: list[Stage] = [rules.formats, *rules.limits]
     columns = ("number", "id", *dict.fromkeys(name for stage in stages for name in stage.reads))
-    tables = [TableShard(path, columns) for path in profiles]
+    tables = [TableShard(path, columns, others) for path, others in zip(profiles, beside, strict=True)]
     selected = run_pass(passes / "select", tables, READ, stages, workers=workers, progress=progress)
     dropped = drop_copies(passes / f"{copies.NAME}.parquet", profiles, selected, rules.alike)
-    verdicts = Verdicts(profiles=profiles, selected=selected, copies=dropped)
+    verdicts = Verdicts(profiles=profiles, selected=selected, copies=dropped, judged=judged)
+    said = [field for judging in judgings for field in judging.writes]
+    measures = (*ALL_MEASURES, *(field.name for field in said if field.type == pa.float64()))
+    words = tuple(field.name for field in said if field.type == _WORDS)
     chosen = [
-        Chosen(out / PART / f"records-{number:05d}.parquet", shard, profile, verdicts.kept(number))
-        for number, (shard, profile) in enumerate(zip(shards, profiles, strict=True))
+        Chosen(
+            out / PART / f"records-{number:05d}.parquet",
+            shard,
+            (profile, *others),
+            verdicts.kept(number),
+            measures,
+            words,
+        )
+        for number, (shard, profile, others) in enumerate(zip(shards, profiles, beside, strict=True))
     ]
     write_corpus(out / PART, chosen, workers=workers, progress=progress)
     _write_dead_letters(out / "dead-letters.jsonl", verdicts)
     names = [READ, Profile().name, *(stage.name for stage in stages), copies.NAME]
-    funnel = build_funnel(verdicts.rows(COLUMNS), rules.limits, names)
+    funnel = build_funnel(verdicts.rows((*COLUMNS, *measures)), rules.limits, names, measures)
     atomic.write_json(out / "report.json", funnel.to_json())
     write_page(out / "report.html", funnel)
     return funnel

@@ -13,10 +13,11 @@ from mezzotint.data.parquet import pa
 
 @dataclass(frozen=True)
 class TableShard:
-    """Some columns of the rows that an earlier pass kept."""
+    """Some columns of the rows that an earlier pass kept, and of what passes beside it say of the same rows."""
 
     path: Path
     columns: tuple[str, ...]
+    beside: tuple[Path, ...] = ()
 
     @cached_property
     def rows(self) -> int:
@@ -24,14 +25,21 @@ class TableShard:
 
     @cached_property
     def digest(self) -> str:
-        return hashlib.sha256(self.path.read_bytes()).hexdigest()
+        whole = hashlib.sha256()
+        for path in self._paths:
+            whole.update(path.read_bytes())
+        return whole.hexdigest()
 
     @property
     def schema(self) -> pa.Schema:
-        schema = tables.read_schema(self.path)
-        return pa.schema([schema.field(name) for name in self.columns])
+        fields = {field.name: field for path in reversed(self._paths) for field in tables.read_schema(path)}
+        return pa.schema([fields[name] for name in self.columns])
 
     def read(self) -> Iterator[Outcome]:
-        for batch in tables.batches(self.path, (*self.columns, "dropped_by")):
+        for batch in tables.joined(self._paths, (*self.columns, "dropped_by")):
             kept = batch.filter(batch.column("dropped_by").is_null()).select(list(self.columns))
             yield Outcome(kept, [None] * kept.num_rows)
+
+    @property
+    def _paths(self) -> tuple[Path, ...]:
+        return (self.path, *self.beside)

@@ -45,6 +45,17 @@ def batches(path: Path, columns: Sequence[str] | None = None, *, rows_at_once: i
         raise FileFormatError(f"{path} is not a readable table ({reason}): remove it and run again") from error
 
 
+def joined(paths: Sequence[Path], columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+    """Columns of the same rows from several tables of one shard, each from the first table that has it."""
+    wanted: dict[Path, list[str]] = {path: [] for path in paths}
+    for name in columns:
+        wanted[next(path for path in paths if name in read_schema(path).names)].append(name)
+    streams = [batches(path, own) for path, own in wanted.items() if own]
+    for parts in zip(*streams, strict=True):
+        found = {name: part.column(name) for part in parts for name in part.schema.names}
+        yield pa.RecordBatch.from_arrays([found[name] for name in columns], names=list(columns))
+
+
 def count_rows(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 

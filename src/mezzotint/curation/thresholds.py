@@ -14,7 +14,7 @@ from mezzotint.errors import InputError
 
 @dataclass(frozen=True, kw_only=True)
 class Between:
-    """Keeps pictures whose measure lies in [least, most]; None is no limit."""
+    """Keeps pictures whose measure lies in [least, most], and those without it; None is no limit."""
 
     measure: str
     least: float | None = None
@@ -41,7 +41,9 @@ class Between:
     def __call__(self, batch: pa.RecordBatch) -> Outcome:
         return Outcome(batch, [self._reason(value) for value in batch.column(self.measure).to_pylist()])
 
-    def _reason(self, value: float) -> str | None:
+    def _reason(self, value: float | None) -> str | None:
+        if value is None:
+            return None
         if self.least is not None and value < self.least:
             return f"below {self.least:g}"
         if self.most is not None and value > self.most:
@@ -104,8 +106,9 @@ def with_changes(text: str, limits: Sequence[Between] = DEFAULTS) -> list[Betwee
             raise InputError(
                 f"limit {part!r} is not of the form measure=least..most, such as clarity=30.. or luma=20..240"
             )
-        if measure not in ALL_MEASURES:
-            raise InputError(f"there is no measure {measure!r}: measures are {', '.join(ALL_MEASURES)}")
+        known = dict.fromkeys([*ALL_MEASURES, *changed])
+        if measure not in known:
+            raise InputError(f"there is no measure {measure!r}: measures are {', '.join(known)}")
         old = changed.get(measure, Between(measure=measure))
         changed[measure] = replace(old, least=_number(least, part), most=_number(most, part))
     return list(changed.values())

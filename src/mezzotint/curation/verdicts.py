@@ -13,17 +13,19 @@ from mezzotint.data.parquet import pa
 
 @dataclass(frozen=True, kw_only=True)
 class Verdicts:
-    """The tables of the profile, of the selection, and of the copies that were dropped last."""
+    """The tables of the profile, of the selection, of the copies that were dropped last, and of each judge."""
 
     profiles: Sequence[Path]
     selected: Sequence[Path]
     copies: pa.Table
+    judged: Sequence[Sequence[Path]] = ()
 
     def rows(self, columns: Sequence[str]) -> Iterator[dict[str, Any]]:
-        """Every picture: some columns of its profile, who dropped it (`dropped_by`, `reason`) and for which (`of`)."""
+        """Every picture: some of its columns, who dropped it (`dropped_by`, `reason`) and for which (`of`)."""
         for shard in range(len(self.profiles)):
             later = self._of_shard(shard)
-            for batch in tables.batches(self.profiles[shard], ("number", "dropped_by", "reason", *columns)):
+            paths = [of_pass[shard] for of_pass in (self.profiles, *self.judged)]
+            for batch in tables.joined(paths, ("number", "dropped_by", "reason", *columns)):
                 for row in batch.to_pylist():
                     yield row | (later[row["number"]] if row["dropped_by"] is None else {"of": None})
 

@@ -52,6 +52,7 @@ TURBO = Settings(steps=8, guidance=0.0, width=1024, height=1024)
 BASE = Settings(steps=28, guidance=4.0, width=1024, height=1024)
 QWEN_IMAGE = Settings(steps=50, guidance=4.0, width=1024, height=1024, unguided=1.0, negative=" ")
 QWEN_IMAGE_PIPELINE = "QwenImage"  # how the names of its pipelines begin
+DUAL_ENCODER = "DualEncoder"  # of mini-clip
 
 
 def read_defaults(model: Path) -> Settings:
@@ -61,11 +62,13 @@ def read_defaults(model: Path) -> Settings:
 
     Raises:
         MissingFileError: There is neither.
-        FileFormatError: The file is broken, or a value is missing or impossible.
+        FileFormatError: The file is broken, a value is missing or impossible, or the model makes no pictures.
     """
     path, index = model / FILE, model / INDEX
     kind = str(read_json(index).get("_class_name")) if index.is_file() else ""
     is_qwen_image = kind.startswith(QWEN_IMAGE_PIPELINE)
+    if kind == DUAL_ENCODER:
+        raise FileFormatError(f"{index}: the model is a {kind}, which compares pictures with captions and makes none")
     if not path.is_file():
         return QWEN_IMAGE if is_qwen_image else _z_image(model)
     content = read_json(path)

@@ -15,7 +15,7 @@ from mezzotint.curation.duplicates import ORDER
 from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.thresholds import Between
 
-COLUMNS = ("id", "preview", *ALL_MEASURES)
+COLUMNS = ("id", "preview")
 EXAMPLES, BINS = 24, 40
 _BORDER = 0.25  # share of a limit within which a kept picture is a border case
 _QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -48,7 +48,7 @@ class Step:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Measured:
-    """A measure of all pictures that could be read."""
+    """A measure of all pictures that have it."""
 
     name: str
     limit: Between
@@ -87,8 +87,17 @@ class Funnel:
         }
 
 
-def build_funnel(rows: Iterable[Mapping[str, Any]], limits: Sequence[Between], stages: Sequence[str]) -> Funnel:
-    """Count, measure and choose examples; the same rows (COLUMNS and verdicts of each picture) give the same funnel."""
+def build_funnel(
+    rows: Iterable[Mapping[str, Any]],
+    limits: Sequence[Between],
+    stages: Sequence[str],
+    measures: Sequence[str] = ALL_MEASURES,
+) -> Funnel:
+    """Count, measure and choose examples; the same rows give the same funnel.
+
+    Args:
+        rows: COLUMNS, measures and verdicts of each picture.
+    """
     by_measure = {limit.measure: limit for limit in limits}
     reasons: dict[str, Counter[str]] = {name: Counter() for name in stages}
     values: list[list[float]] = []
@@ -103,11 +112,11 @@ def build_funnel(rows: Iterable[Mapping[str, Any]], limits: Sequence[Between], s
             dropped_examples[row["dropped_by"]].offer(_mixed(row["id"]), row, _note(row))
         if row["luma"] is None:
             continue
-        values.append([row[name] for name in ALL_MEASURES])
+        values.append([row[name] for name in measures])
         kept.append(row["dropped_by"] is None)
         if kept[-1]:
             for name, limit in by_measure.items():
-                if 0 < (distance := _distance(limit, row[name])) <= _BORDER:
+                if row[name] is not None and 0 < (distance := _distance(limit, row[name])) <= _BORDER:
                     border[name].offer(distance, row, f"{row[name]:.4g}")
     steps, left = [], pictures
     for name in stages:
@@ -123,14 +132,15 @@ def build_funnel(rows: Iterable[Mapping[str, Any]], limits: Sequence[Between], s
             )
         )
         left -= reasons[name].total()
-    columns = np.array(values, np.float64).reshape(-1, len(ALL_MEASURES))
+    columns = np.array(values, np.float64).reshape(-1, len(measures))
+    there = ~np.isnan(columns)
     mask = np.array(kept, bool)
-    measures = [
-        _measured(by_measure.get(name, Between(measure=name)), columns[:, position], mask)
-        for position, name in enumerate(ALL_MEASURES)
-        if len(columns)
+    measured = [
+        _measured(by_measure.get(name, Between(measure=name)), columns[own, position], mask[own])
+        for position, (name, own) in enumerate(zip(measures, there.T, strict=True))
+        if own.any()
     ]
-    return Funnel(pictures=pictures, kept=left, steps=steps, measures=measures)
+    return Funnel(pictures=pictures, kept=left, steps=steps, measures=measured)
 
 
 def _measured(limit: Between, values: Float[ndarray, "n"], kept: Bool[ndarray, "n"]) -> Measured:

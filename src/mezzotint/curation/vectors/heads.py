@@ -101,8 +101,8 @@ def train_head(vectors: Path, labels: Path, out: Path, *, name: str, penalty: fl
     weight, bias = fit(x, truth, penalty)
     embedder = identity(read_embedders(vectors).pictures)
     _write(out, Head(name=name, embedder=embedder, weight=weight, bias=bias))
-    digest = hashlib.sha256(labels.read_bytes()).hexdigest()
-    atomic.write_text(out / _CARD, _card(name, embedder, labels.name, digest, penalty, trained))
+    made_of = hashlib.sha256(labels.read_bytes()).hexdigest()
+    atomic.write_text(out / _CARD, _card(name, embedder, labels.name, made_of, penalty, trained))
     return trained
 
 
@@ -126,11 +126,14 @@ def read_labels(path: Path) -> dict[str, bool]:
         raise FileFormatError(f"{path} is no list of labels: it needs the columns id and label, 0 or 1") from cause
 
 
+def digest(folder: Path) -> str:
+    """The SHA-256, in hexadecimal, of a head's file. Raises MissingFileError for a folder without one."""
+    return hashlib.sha256(_file(folder).read_bytes()).hexdigest()
+
+
 def load_head(folder: Path) -> Head:
     """Raises MissingFileError for a folder without a head, FileFormatError for a broken one."""
-    path = folder / _FILE
-    if not path.is_file():
-        raise MissingFileError(f"{folder} holds no head: mezzotint curate train-head makes one")
+    path = _file(folder)
     try:
         with safe_open(path, "numpy") as file:
             about: Mapping[str, str] = file.metadata() or {}
@@ -140,20 +143,26 @@ def load_head(folder: Path) -> Head:
         raise FileFormatError(f"{path} is not a head ({cause}): train it again") from cause
 
 
+def _file(folder: Path) -> Path:
+    if not (folder / _FILE).is_file():
+        raise MissingFileError(f"{folder} holds no head: mezzotint curate train-head makes one")
+    return folder / _FILE
+
+
 def _write(folder: Path, head: Head) -> None:
     tensors = {"weight": head.weight, "bias": np.array([head.bias], np.float32)}
     data = save(tensors, metadata={"name": head.name, "embedder": head.embedder})
     atomic.write_bytes(folder / _FILE, data)
 
 
-def _card(name: str, embedder: str, labels: str, digest: str, penalty: float, trained: Trained) -> str:
+def _card(name: str, embedder: str, labels: str, made_of: str, penalty: float, trained: Trained) -> str:
     return "\n".join(
         [
             f"# {name}",
             "",
             f"A logistic regression over `{embedder}`, penalty {penalty:g}, trained by `mezzotint curate train-head`.",
             "",
-            f"- Labels: {trained.pictures} pictures, {trained.positives} of them positive: `{labels}` ({digest}).",
+            f"- Labels: {trained.pictures} pictures, {trained.positives} of them positive: `{labels}` ({made_of}).",
             f"- On pictures that it had not seen ({FOLDS} folds): area under the ROC curve {trained.auc:.3f}.",
             "- It says what those labels say. Whose eyes they were, and how pictures of other kinds fare, is not known",
             "  here: look at what a limit drops before trusting it.",
