@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 from tests.cli.test_curate_vectors import PARAMETERS
-from tests.data.small_corpus import shape, write_corpus
+from tests.data.small_corpus import shape
 from tests.guides.blocks import blocks, commands
-from tests.recipes.tiny_runs import options, train
 
 from mezzotint.cli.main import main
 from mezzotint.curation.prune import read_list
@@ -23,12 +22,8 @@ FIXTURE = Path("tests/fixtures/corpus")
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What the guide's reader has: a clean corpus, a `mini-clip`, failed and good pictures, a reference."""
+    """What the guide's reader has: a clean corpus, failed and good pictures, a reference."""
     folder = tmp_path_factory.mktemp("guide")
-    drawn = write_corpus(folder / "drawn")
-    model = folder / "towers"
-    train("tiny-text", options(drawn, folder / "text")).export(model)
-    train("tiny-clip", options(drawn, folder / "clip", model=str(model))).export(folder / "mini-clip")
     shutil.copytree(FIXTURE, folder / "reference")
     measured = [replace(record, measures={"clarity": 1.0}) for record in read_records(FIXTURE)]
     write_shard(folder / "clean" / "curated" / "records-00000.parquet", measured)

@@ -66,7 +66,7 @@ class QualityHead:
 
 
 def features(pictures: Sequence[Picture], device: str | None) -> Float32[ndarray, "n f"]:
-    """What the network sees of each picture's middle square, reduced and as it is stored: two unit vectors side by side."""
+    """What the network sees of each picture's middle, reduced and as it is stored: two unit vectors side by side."""
     embedder = load_picture_embedder(EMBEDDER, device)
     whole = embedder.embed_pictures([Image.fromarray(picture.rgb) for picture in pictures])
     detail = embedder.embed_pictures([_middle(picture) for picture in pictures])
