@@ -55,7 +55,7 @@ class Partition:
 
     vectors_a_cell: int = 256
     probes: int = 8
-    cells_a_group: int = 256
+    cells_a_group: int = 1024
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -78,7 +78,7 @@ class Cells:
     probes: Int32[ndarray, "n p"]
 
     def look_up(
-        self, queries: Float32[ndarray, "q d"], probes: Int[ndarray, "q p"], k: int, search: Nearest = nearest
+        self, queries: Float[ndarray, "q d"], probes: Int[ndarray, "q p"], k: int, search: Nearest = nearest
     ) -> tuple[Float32[ndarray, "q k"], Int64[ndarray, "q k"]]:
         """The nearest k vectors of those in the cells that each query probes: cosines, falling, and the source's
         indices, −1 where there are fewer."""
@@ -93,7 +93,7 @@ class Cells:
             if inside.start == inside.stop:
                 return
             query, probe = np.divmod(looking, probes.shape[1])
-            cosine, index = search(queries[query], in_fp32(self.vectors[inside]), k)
+            cosine, index = search(in_fp32(queries[query]), in_fp32(self.vectors[inside]), k)
             cosines[probe, query] = cosine
             indices[probe, query] = np.where(index == NONE, NONE, self.members[inside][index])
 

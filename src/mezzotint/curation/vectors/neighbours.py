@@ -24,13 +24,13 @@ from numpy import ndarray
 from mezzotint.curation.runner import Progress, silent
 from mezzotint.curation.vectors.cells import Cells, Partition, open_cells, sort_into_cells
 from mezzotint.curation.vectors.nearest import LEAST, NONE, Nearest, nearest
-from mezzotint.curation.vectors.vector_file import create_array, in_fp32, open_vectors
+from mezzotint.curation.vectors.vector_file import create_array, open_vectors
 from mezzotint.data.manifest import StoredFile
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 from mezzotint.runtime.made_of import keep_only
 
-_QUERIES_AT_ONCE = 1 << 16
+_LOOKS_AT_ONCE = 1 << 19  # of a vector into a cell; few of them into each make slow products
 _RESULT = "neighbours.npy"
 
 
@@ -121,12 +121,12 @@ class _SearchGroup:
         cells = open_cells(self.folder / "cells")
         first, last = (int(cells.starts[cell]) for cell in cells.groups[group : group + 2])
         found = np.empty(last - first, _row(self.k))
-        for start in range(first, last, _QUERIES_AT_ONCE):
-            end = min(start + _QUERIES_AT_ONCE, last)
+        step = max(1, _LOOKS_AT_ONCE // cells.probes.shape[1])
+        for start in range(first, last, step):
+            end = min(start + step, last)
             rows = found[start - first : end - first]
             # One more than k, as each finds itself.
-            queries = in_fp32(cells.vectors[start:end])
-            more = cells.look_up(queries, cells.probes[start:end], self.k + 1, self.search)
+            more = cells.look_up(cells.vectors[start:end], cells.probes[start:end], self.k + 1, self.search)
             rows["cosine"], rows["index"] = _without_itself(*more, cells.members[start:end])
         with atomic.file(_part(self.folder, group)) as temporary, temporary.open("wb") as file:
             np.save(file, found)
