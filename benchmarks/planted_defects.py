@@ -47,10 +47,12 @@ MEASURE = {
 }
 ALL_LIMITS = with_changes("luma=15..,border_variance=20..,watermark=..11,mosaic=..0.03,invalid_captions=..0")
 LIMITS = {kind: next(one for one in ALL_LIMITS if one.measure == name) for kind, name in MEASURE.items()}
-# What is known of pictures as found: a cut-out's border is plain, and what has no texture cannot be sharp.
+# What is known of pictures as found: a cut-out's border is plain, and a file's own name is no caption.
 KNOWN: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     "bordered": lambda row: row["transparent"] == 1,
-    "blurred": lambda row: row["texture"] < 0.02,
+    "caption": lambda row: any(
+        _letters(one["text"]) == _letters(row["id"].rpartition("/")[2]) for one in row["captions"]
+    ),
 }
 MOST = 1600  # pixels of the longer side of what defects are planted into
 START, END = "<!-- measured: planted defects -->", "<!-- end -->"
@@ -131,6 +133,10 @@ def _is_clean(data: bytes) -> bool:
     return not any(outside(measured[limit.measure], limit) for limit in DEFAULTS)
 
 
+def _letters(text: str) -> str:
+    return "".join(character for character in text.lower() if character.isalnum())
+
+
 def outside(value: float, limit: Between) -> bool:
     return (limit.least is not None and value < limit.least) or (limit.most is not None and value > limit.most)
 
@@ -150,7 +156,7 @@ class Outcome:
         lines = [json.loads(line) for line in truth.read_text(encoding="utf-8").splitlines()]
         kinds = {f"planted/{line['id']}": line["kind"] for line in lines}
         origins = {f"planted/{line['id']}": line["of"] for line in lines}
-        columns = ["id", "dropped_by", *ALL_MEASURES]
+        columns = ["id", "dropped_by", "captions", *ALL_MEASURES]
         rows = {
             row["id"]: row
             for path in sorted((out / "passes" / "profile").glob("*.parquet"))

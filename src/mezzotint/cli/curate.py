@@ -34,7 +34,7 @@ class Run:
     out: Path
     """The clean set's folder: a corpus, with report.html, report.json and dead-letters.jsonl."""
     limits: str = ""
-    """Other limits than the default ones: clarity=30..,luma=20..240,noise=.. (the last: none)."""
+    """Other limits than the default ones: clarity=0.8..,luma=20..240,noise=.. (the last: none)."""
     source: str | None = None
     """Where the pictures are from, for their records; the input's name when not given."""
     licence: str = "NOASSERTION"

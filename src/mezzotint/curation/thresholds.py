@@ -82,9 +82,9 @@ DEFAULTS = (
     Between(measure="luma", least=15, most=250),
     Between(measure="saturation"),
     Between(measure="colour_cast", most=13),
-    Between(measure="clarity", least=30),
+    Between(measure="clarity", least=0.65),
     Between(measure="texture", least=0.02),
-    Between(measure="noise", most=10),
+    Between(measure="noise", most=9),
     Between(measure="mosaic"),
     Between(measure="watermark"),
     Between(measure="qr_codes", most=0),
@@ -94,7 +94,7 @@ DEFAULTS = (
 
 
 def with_changes(text: str, limits: Sequence[Between] = DEFAULTS) -> list[Between]:
-    """The limits with some changed: `clarity=30..,luma=20..240,noise=..` (the last: no limit).
+    """The limits with some changed: `clarity=0.8..,luma=20..240,noise=..` (the last: no limit).
 
     Raises InputError for what is not of that form, or a measure that there is none of.
     """
@@ -104,7 +104,7 @@ def with_changes(text: str, limits: Sequence[Between] = DEFAULTS) -> list[Betwee
         least, dots, most = bounds.partition("..")
         if not equals or not dots:
             raise InputError(
-                f"limit {part!r} is not of the form measure=least..most, such as clarity=30.. or luma=20..240"
+                f"limit {part!r} is not of the form measure=least..most, such as clarity=0.8.. or luma=20..240"
             )
         known = dict.fromkeys([*ALL_MEASURES, *changed])
         if measure not in known:

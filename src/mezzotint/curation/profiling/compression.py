@@ -2,7 +2,7 @@
 
 import numpy as np
 import simplejpeg
-from jaxtyping import UInt8
+from jaxtyping import Float32, UInt8
 from numpy import ndarray
 
 _QUALITY = 75
@@ -35,14 +35,23 @@ def blockiness(patch: UInt8[ndarray, "p q"]) -> float:
     3, without steps of 24 levels and more: drawings on a grid have those. Of pixels as they are stored: in a picture
     that was scaled after its compression the borders are not found.
     """
-    steps = [step for plane in (patch, patch.T) if (step := _steps(plane)) is not None]
-    return float(np.mean(steps)) if steps else 1.0
+    found = [
+        _over_others(_faint_steps(patch[:, 1:], patch[:, :-1]).mean(axis=0, dtype=np.float32)),
+        _over_others(_faint_steps(patch[1:], patch[:-1]).mean(axis=1, dtype=np.float32)),
+    ]
+    ratios = [ratio for ratio in found if ratio is not None]
+    return float(np.mean(ratios)) if ratios else 1.0
 
 
-def _steps(plane: UInt8[ndarray, "p q"]) -> float | None:
-    steps = np.abs(np.diff(plane.astype(np.int16), axis=1))
-    across = (steps * (steps < _EDGE)).mean(axis=0, dtype=np.float32)
-    border = np.arange(1, len(across) + 1) % _BLOCK == 0
+def _faint_steps(one: UInt8[ndarray, "h w"], other: UInt8[ndarray, "h w"]) -> UInt8[ndarray, "h w"]:
+    steps = np.maximum(one, other) - np.minimum(one, other)
+    steps *= steps < _EDGE
+    return steps
+
+
+def _over_others(means: Float32[ndarray, "n"]) -> float | None:
+    """Of the mean steps from each line of pixels to the next one; None where no block ends."""
+    border = np.arange(1, len(means) + 1) % _BLOCK == 0
     if not border.any():
         return None
-    return float((across[border].mean() + _LEVEL) / (across[~border].mean() + _LEVEL))
+    return float((means[border].mean() + _LEVEL) / (means[~border].mean() + _LEVEL))

@@ -1,7 +1,15 @@
-"""From an encoded file to what is measured: each picture is decoded once."""
+"""From an encoded file to what is measured.
+
+A file is decoded once, save a JPEG: its colours come straight from the low frequencies of its blocks, at the size to
+which a picture is reduced, and its luma in full where a measure asks for it. Both together take two thirds of the time
+of decoding it whole.
+"""
 
 import io
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property, partial
+from typing import Literal
 
 import numpy as np
 import simplejpeg
@@ -12,9 +20,9 @@ from PIL import Image
 from mezzotint.curation.profiling.header import FORMATS, Header, read_header, readable
 from mezzotint.errors import FileFormatError
 
-SIDE, SMALL_SIDE = 512, 96  # what a decoded picture's longer side is reduced to: about so much, at most so much
+SIDE, SMALL_SIDE = 342, 96  # what a decoded picture's longer side is reduced to: at least, at most
 PATCH = 512  # sides of the patch that keeps the stored pixels
-_GRID = 8  # JPEG's blocks: the patch begins at a corner of one
+_GRID = 8  # JPEG's blocks: the patch begins at a corner of one; a decoder can leave out whole halves of them
 _TURNS = {  # by EXIF's orientation
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -33,38 +41,54 @@ class Picture:
 
     header: Header
     bytes: int  # of the file
-    rgb: UInt8[ndarray, "h w 3"]  # upright; averaged over whole pixels so that the longer side is from 342 to 767 ...
-    luma: UInt8[ndarray, "h w"]  # ... or as it is, where that is less; luma is Y of ITU-R BT.601
-    small: UInt8[ndarray, "s t 3"]  # the same, reduced to at most 96 pixels
-    stored: UInt8[ndarray, "H W"]  # luma as it is stored: neither reduced nor turned ...
-    patch: UInt8[ndarray, "p q"]  # ... and the middle of it
+    rgb: UInt8[ndarray, "h w 3"]  # upright, reduced
+    read_stored: Callable[[], UInt8[ndarray, "H W"]]
+
+    @cached_property
+    def luma(self) -> UInt8[ndarray, "h w"]:
+        """Y of ITU-R BT.601 of the reduced picture."""
+        return np.asarray(Image.fromarray(self.rgb).convert("L"))
+
+    @cached_property
+    def small(self) -> UInt8[ndarray, "s t 3"]:
+        """The reduced picture, reduced to at most 96 pixels."""
+        return np.asarray(_reduced(Image.fromarray(self.rgb), -(-max(self.rgb.shape) // SMALL_SIDE)))
+
+    @cached_property
+    def stored(self) -> UInt8[ndarray, "H W"]:
+        """Luma as it is stored: neither reduced nor turned. Raises FileFormatError."""
+        with readable():
+            return self.read_stored()
+
+    @cached_property
+    def patch(self) -> UInt8[ndarray, "p q"]:
+        """The middle of what is stored."""
+        return self.stored[_middle(self.stored.shape[0]), _middle(self.stored.shape[1])]
 
 
-def decode(data: bytes) -> Picture:
-    """Raises FileFormatError with the reason alone."""
+def decode(data: bytes, side: int = SIDE) -> Picture:
+    """Reduced by the highest power of two that leaves `side` pixels to the longer side.
+
+    Raises FileFormatError with the reason alone.
+    """
     header = read_header(data)
+    factor = 1 << max(0, (max(header.width, header.height) // side).bit_length() - 1)
     with readable():
-        stored = _stored(data, header)
-        factor = max(1, round(max(stored.size) / SIDE))
-        reduced = _on_white(_reduced(stored, factor))
-        luma = np.asarray(_on_white(stored).convert("L"))
+        if header.format == "JPEG" and header.mode in ("RGB", "L"):
+            reduced = _reduced_jpeg(data, factor)
+            read_stored = partial(_jpeg_luma, data)
+        else:
+            whole = _whole(data, header)
+            reduced = _on_white(_reduced(whole, factor))
+            luma = np.asarray(_on_white(whole).convert("L"))
+            read_stored = partial(np.asarray, luma)
         if header.orientation in _TURNS:
             reduced = reduced.transpose(_TURNS[header.orientation])
-    return Picture(
-        header=header,
-        bytes=len(data),
-        rgb=np.asarray(reduced),
-        luma=np.asarray(reduced.convert("L")),
-        small=np.asarray(_reduced(reduced, -(-max(reduced.size) // SMALL_SIDE))),
-        stored=luma,
-        patch=luma[_middle(luma.shape[0]), _middle(luma.shape[1])],
-    )
+    return Picture(header=header, bytes=len(data), rgb=np.asarray(reduced), read_stored=read_stored)
 
 
-def _stored(data: bytes, header: Header) -> Image.Image:
+def _whole(data: bytes, header: Header) -> Image.Image:
     """The first frame as "RGB" or "RGBA", not yet upright."""
-    if header.format == "JPEG" and header.mode in ("RGB", "L"):
-        return Image.fromarray(_jpeg(data))
     if header.mode == "F":
         raise FileFormatError("pixels that are floating-point numbers, without a known white")
     with Image.open(io.BytesIO(data), formats=FORMATS) as file:
@@ -73,14 +97,31 @@ def _stored(data: bytes, header: Header) -> Image.Image:
         return file.convert("RGBA" if header.transparent else "RGB")
 
 
-def _jpeg(data: bytes) -> UInt8[ndarray, "h w 3"]:
-    """A JPEG's pixels. Anything wrong in the file is an error, and no grey lower half."""
+def _reduced_jpeg(data: bytes, factor: int) -> Image.Image:
+    """As `_reduced`: of each block of 8x8 pixels the frequencies that remain of it, then means for what is left."""
+    by_blocks = min(factor, _GRID)
+    height, width, *_ = simplejpeg.decode_jpeg_header(data)
+    pixels = _jpeg(data, "RGB", (-(-height // by_blocks), -(-width // by_blocks)))
+    whole = pixels[: max(1, height // by_blocks), : max(1, width // by_blocks)]
+    return _reduced(Image.fromarray(whole), factor // by_blocks)
+
+
+def _jpeg_luma(data: bytes) -> UInt8[ndarray, "h w"]:
+    return _jpeg(data, "GRAY")[..., 0]
+
+
+def _jpeg(data: bytes, colours: Literal["RGB", "GRAY"], least: tuple[int, int] = (0, 0)) -> UInt8[ndarray, "h w c"]:
+    """A JPEG's pixels, at the smallest height and width that are at least `least`; (0, 0): in full.
+
+    Anything wrong in the file is an error, and no grey lower half.
+    """
+    read = partial(simplejpeg.decode_jpeg, data, colours, min_height=least[0], min_width=least[1])
     try:
-        return simplejpeg.decode_jpeg(data, "RGB", strict=True)
+        return read(strict=True)
     except ValueError as error:
         if _HARMLESS not in str(error):
             raise
-        return simplejpeg.decode_jpeg(data, "RGB", strict=False)
+        return read(strict=False)
 
 
 def _on_white(picture: Image.Image) -> Image.Image:

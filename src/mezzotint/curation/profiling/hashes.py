@@ -32,7 +32,8 @@ def perceptual_hash(luma: UInt8[ndarray, "h w"]) -> int:
 
 def thumbnail(rgb: UInt8[ndarray, "h w 3"]) -> bytes:
     """16x16 pixels of RGB, row by row, smoothed so that a copy in another size has nearly the same."""
-    return Image.fromarray(rgb).resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR).tobytes()
+    picture = Image.fromarray(rgb)
+    return picture.resize((THUMBNAIL, THUMBNAIL), Image.Resampling.BILINEAR, reducing_gap=3.0).tobytes()
 
 
 @cache

@@ -3,6 +3,7 @@
 import numpy as np
 from jaxtyping import UInt8
 from numpy import ndarray
+from PIL import Image
 
 _BORDER = 0.02
 
@@ -14,7 +15,7 @@ def luma_mean(luma: UInt8[ndarray, "h w"]) -> float:
 
 def entropy(luma: UInt8[ndarray, "h w"]) -> float:
     """Shannon's entropy of the histogram of luma, in bits: 0 for one level, 8 for all 256 alike. Shannon (1948)."""
-    shares = np.bincount(luma.ravel(), minlength=256) / luma.size
+    shares = np.array(Image.fromarray(luma).histogram()) / luma.size
     shares = shares[shares > 0]
     return float(abs(shares @ np.log2(shares)))
 

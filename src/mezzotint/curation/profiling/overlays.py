@@ -3,6 +3,7 @@
 from functools import cache
 
 import numpy as np
+from einops import rearrange
 from jaxtyping import Bool, Float, UInt8
 from numpy import ndarray
 from numpy.lib.stride_tricks import sliding_window_view
@@ -68,16 +69,19 @@ def mosaic(stored: UInt8[ndarray, "h w"]) -> float:
     y = stored[: rows * _HALF, : columns * _HALF]
     across = _windows(np.ascontiguousarray(y[::_EVERY]))
     down = _windows(np.ascontiguousarray(y[:, ::_EVERY].T)).swapaxes(0, 1)
-    likely = _spiky(across) & _spiky(down)
-    return float((_stepped(across[likely]) & _stepped(down[likely])).sum() / likely.size)
+    found = _spiky(across) & _spiky(down)
+    found[found] = _stepped(across[found])
+    found[found] = _stepped(down[found])
+    return float(found.mean())
 
 
 def _windows(lines: UInt8[ndarray, "n w"]) -> Float[ndarray, "i j s"]:
     """The mean step from each pixel to the next one, over the lines of each window."""
     steps = np.zeros_like(lines)
     np.subtract(np.maximum(lines[:, 1:], lines[:, :-1]), np.minimum(lines[:, 1:], lines[:, :-1]), out=steps[:, 1:])
-    halves = steps.reshape(-1, _HALF // _EVERY, steps.shape[1]).mean(axis=1, dtype=np.float32)
-    bands = (halves[1:] + halves[:-1]) / 2
+    of_half = rearrange(steps.astype(np.uint16), "(i a) w -> i a w", a=_HALF // _EVERY)
+    halves = sum((of_half[:, line] for line in range(1, of_half.shape[1])), of_half[:, 0])
+    bands = (halves[1:] + halves[:-1]) / np.float32(_WINDOW // _EVERY)
     return sliding_window_view(bands, _WINDOW, axis=1)[:, ::_HALF]
 
 
@@ -90,10 +94,11 @@ def _spiky(steps: Float[ndarray, "i j s"]) -> Bool[ndarray, "i j"]:
 def _stepped(steps: Float[ndarray, "n s"]) -> Bool[ndarray, "n"]:
     """Whether every step at some distance and phase is high, and what lies between is flat."""
     found = np.zeros(len(steps), bool)
+    by_place = np.ascontiguousarray(steps.T)
     for cell in _CELLS:
         times = _WINDOW // cell
-        phases = steps[:, : times * cell].reshape(-1, times, cell)
-        sums = phases.sum(axis=1)
-        between = (sums.sum(axis=1, keepdims=True) - sums) / (times * (cell - 1))
-        found |= (phases.min(axis=1) >= np.maximum(_STEP, _TIMES * between)).any(axis=1)
+        phases = rearrange(by_place[: times * cell], "(times cell) n -> times cell n", times=times)
+        sums = phases.sum(axis=0)
+        between = (sums.sum(axis=0) - sums) / (times * (cell - 1))
+        found |= (phases.min(axis=0) >= np.maximum(_STEP, _TIMES * between)).any(axis=0)
     return found
