@@ -60,7 +60,7 @@ threading.Thread(target=watch, daemon=True).start()
 start = time.perf_counter()
 pipe = mezzotint.Pipeline.from_pretrained(
     folder, "cpu", "bfloat16", memory="64GB", on_plan=plans.append, **options,
-    workload=Workload(width=side, height=side),
+    workload=Workload(width=side, height=side, pictures=1),
 )
 loaded = time.perf_counter()
 pipe("a red apple on a wooden table", seed=0, num_inference_steps=1, guidance_scale=2.0, width=side, height=side)

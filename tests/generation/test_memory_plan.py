@@ -12,12 +12,13 @@ from mezzotint.errors import InputError
 from mezzotint.generation.memory_plan import Outline, Plan, Workload, parse_memory, plan_memory
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.generation.placement import OFFLOADS, Placement
+from mezzotint.generation.request import Request
 from mezzotint.generation.tiling import TILE
 from mezzotint.models.conversion import convert
 from mezzotint.models.sources import as_sources, find_sources
 
 CPU = torch.device("cpu")
-WORK = Workload(width=64, height=64)
+WORK = Workload(width=64, height=64, pictures=1)
 
 
 @pytest.mark.parametrize(("text", "expected"), [("8GB", 8 * 10**9), ("7.5 gib", 7.5 * 2**30), ("900MB", 9 * 10**8)])
@@ -86,6 +87,31 @@ class TestPlans:
         with pytest.raises(InputError, match=f"height is {side}; (it must be a multiple of 16|this model goes up to)"):
             plan_memory(as_sources(folder), CPU, torch.bfloat16, replace(WORK, height=side))
 
+    def test_pictures_go_together_where_there_is_room(self, folder: Path) -> None:
+        work = replace(WORK, pictures=6)
+        together = plan_memory(as_sources(folder), CPU, torch.bfloat16, work)
+        assert (together.placement, together.together) == (Placement(), 6)
+        assert ", 6 pictures at a time" in str(together)
+        one = planned(folder)
+        memory = (one.peak + together.peak) // 2
+        alone = plan_memory(as_sources(folder), CPU, torch.bfloat16, work, memory=memory)
+        assert (alone.placement, alone.together, alone.tile) == (Placement(), 1, None)
+        assert alone.peak == one.peak
+
+    def test_a_compiled_transformer_stays(self, folder: Path) -> None:
+        """In the code of a processor its weights stand once more, unless they are quantised."""
+        work = replace(WORK, compiled=True)
+        plan, plain = plan_memory(as_sources(folder), CPU, torch.bfloat16, work), planned(folder)
+        weights = Outline(as_sources(folder), CPU, torch.bfloat16, work, None).bytes_of("transformer", False)
+        assert plan.phases["a step"] == plain.phases["a step"] + weights
+        while True:
+            assert not plan.placement.transformer_leaves
+            try:
+                plan = plan_memory(as_sources(folder), CPU, torch.bfloat16, work, memory=plan.peak - 1)
+            except InputError:
+                break
+        assert plan.placement.quantize is not None
+
     def test_it_says_what_it_is(self, folder: Path) -> None:
         text = str(planned(folder, quantize="int8", offload="block", memory=10**9))
         assert text.startswith("plan: int8, offload block: 0.0")
@@ -112,17 +138,19 @@ class TestOutlines:
 
     def test_every_offload_takes_less(self, folder: Path) -> None:
         outline = self.outline(folder)
-        weights = [outline.phases(Placement(offload=offload), None)["a step"] - outline.step for offload in OFFLOADS]
+        phases = [outline.phases(Placement(offload=offload), 1, None) for offload in OFFLOADS]
+        weights = [phase["a step"] - outline.step(1) for phase in phases]
         assert weights == sorted(weights, reverse=True)
         assert weights[-1] < weights[0]
 
     def test_more_pictures_take_more(self, folder: Path) -> None:
-        one, four = (self.outline(folder, work=replace(WORK, pictures=n)).step for n in (1, 4))
-        assert 2 * one < four
+        outline = self.outline(folder)
+        assert 2 * outline.step(1) < outline.step(4)
+        assert 2 * outline.decoding(1, None) < outline.decoding(4, None)
 
     def test_tiles_take_less(self, folder: Path) -> None:
         outline = self.outline(folder, work=Workload(width=1024, height=1024))
-        assert outline.decoding(TILE) < 0.7 * outline.decoding(None)
+        assert outline.decoding(1, TILE) < 0.7 * outline.decoding(1, None)
 
 
 def test_a_file_s_own_blocks(tmp_path: Path) -> None:
@@ -130,8 +158,22 @@ def test_a_file_s_own_blocks(tmp_path: Path) -> None:
     convert(folder, tmp_path / "x.gguf", "transformer", "gguf", "q8_0")
     plan = plan_memory(find_sources(tmp_path / "x.gguf", base=folder), CPU, torch.bfloat16, WORK, quantize="gguf")
     assert plan.placement.quantize == "gguf"
-    with pytest.raises(InputError, match="has no quantised blocks"):
-        planned(folder, quantize="gguf")
+    for memory in (None, "8GB"):
+        with pytest.raises(InputError, match="tiny has no quantised blocks: quantise gguf is for GGUF files"):
+            Pipeline.from_pretrained(folder, "cpu", quantize="gguf", memory=memory)
+
+
+def test_a_file_without_blocks_is_quantised(tmp_path: Path) -> None:
+    folder = write_model(tmp_path / "tiny")
+    convert(folder, tmp_path / "x.gguf", "transformer", "gguf", "bfloat16")
+    sources = find_sources(tmp_path / "x.gguf", base=folder)
+    exact = plan_memory(sources, CPU, torch.bfloat16, WORK, offload="none")
+    fewer = plan_memory(sources, CPU, torch.bfloat16, WORK, offload="none", memory=exact.peak - 1)
+    assert fewer.placement.quantize == "int8"
+
+
+def three_pictures(pipe: Pipeline) -> Request:
+    return Request(prompts=("a red disc",), negatives=("",), seed=0, count=3, settings=pipe.defaults)
 
 
 def test_the_pipeline_follows_it(folder: Path) -> None:
@@ -140,5 +182,9 @@ def test_the_pipeline_follows_it(folder: Path) -> None:
     (plan,) = plans
     assert pipe.placement == plan.placement == Placement(offload="block")
     assert pipe("a red disc", seed=0).images
+    alone = Pipeline.from_pretrained(folder, "cpu", "float32", memory="8GB", workload=WORK)
+    request = three_pictures(alone)
+    parts = [len(jobs) for jobs, _ in alone.sample(request, alone.task(request))]
+    assert parts == [1, 1, 1]
     with pytest.raises(InputError, match=r"does not fit into 0\.00 GB"):
         Pipeline.from_pretrained(folder, "cpu", "float32", memory="1MB", offload="none", quantize="int8")

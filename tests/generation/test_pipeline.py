@@ -14,7 +14,7 @@ from tests.generation.tiny_model import DEFAULTS
 from torch import Tensor
 
 from mezzotint.errors import FileFormatError, InputError, MissingFileError, UnknownModelError
-from mezzotint.generation import pipeline as pipeline_module
+from mezzotint.generation import batches
 from mezzotint.generation.pipeline import Pipeline, model_class
 from mezzotint.generation.z_image import ZImage
 from mezzotint.models import bundle
@@ -86,8 +86,8 @@ class TestCalls:
 
     def test_in_several_batches(self, pipe: Pipeline, monkeypatch: pytest.MonkeyPatch) -> None:
         whole = pipe(PROMPTS, seed=0, num_images_per_prompt=3, output_type="pt").images
-        monkeypatch.setattr(pipeline_module, "CPU_BATCH_TOKENS", TWO_PICTURES)
-        monkeypatch.setattr(pipeline_module, "DECODED_PIXELS", 1)
+        monkeypatch.setattr(batches, "CPU_BATCH_TOKENS", TWO_PICTURES)
+        monkeypatch.setattr(batches, "DECODED_PIXELS", 1)
         parts = pipe(PROMPTS, seed=0, num_images_per_prompt=3, output_type="pt").images
         torch.testing.assert_close(parts, whole, atol=SAME, rtol=0)
 
@@ -100,7 +100,7 @@ class TestCalls:
             return encode(prompts, max_tokens=max_tokens)
 
         monkeypatch.setattr(pipe.text, "encode", counting)
-        monkeypatch.setattr(pipeline_module, "CPU_BATCH_TOKENS", TWO_PICTURES)
+        monkeypatch.setattr(batches, "CPU_BATCH_TOKENS", TWO_PICTURES)
         pipe(PROMPTS, num_images_per_prompt=3)
         assert sorted(encoded) == sorted(["", *PROMPTS])
 

@@ -189,7 +189,7 @@ def _workload(request: "Request") -> "Workload":
     return Workload(
         width=settings.width,
         height=settings.height,
-        pictures=1,
+        pictures=len(request.jobs),
         branches=2 if request.guided else 1,
         tokens=max(64, max(len(text.encode()) for text in request.prompts + request.negatives) // 3),
     )

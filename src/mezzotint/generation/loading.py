@@ -15,9 +15,9 @@ from mezzotint.generation.scheduler import Schedule, schedule_from_config
 from mezzotint.generation.settings import Settings, read_defaults
 from mezzotint.models.autoencoder.config import AutoencoderConfig
 from mezzotint.models.autoencoder.model import Autoencoder
-from mezzotint.models.bundle import load_into, read_json
+from mezzotint.models.bundle import load_into, read_json, weight_files
 from mezzotint.models.components import Component, explaining, naming, open_component
-from mezzotint.models.formats import Reading, StoredTensor
+from mezzotint.models.formats import Reading, StoredTensor, open_weights
 from mezzotint.models.quantization import (
     STORED,
     keep_blocks,
@@ -26,7 +26,7 @@ from mezzotint.models.quantization import (
     quantize_layers,
     stored_segments,
 )
-from mezzotint.models.quantization.stored_blocks import Segment
+from mezzotint.models.quantization.stored_blocks import Segment, keeps_blocks
 from mezzotint.models.single_stream import (
     OmniTransformer,
     SingleStreamConfig,
@@ -283,6 +283,16 @@ def filled(
         home.move_out(network)
         network.home = home  # type: ignore[assignment]
     return network.eval().requires_grad_(False)
+
+
+def has_blocks(sources: Sources) -> bool:
+    """Whether a file of the model has blocks of its own that can stay as they are."""
+    return any(
+        keeps_blocks(stored)
+        for name, path in sources.components.items()
+        for file in weight_files(path, sources.variant_of(name))
+        for stored in open_weights(file).tensors.values()
+    )
 
 
 def take_turns(components: Any, device: torch.device) -> None:

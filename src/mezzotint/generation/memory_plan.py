@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from torch import nn
 
 from mezzotint.errors import InputError
 from mezzotint.generation import loading, loading_qwen_image
+from mezzotint.generation.batches import decoded_together, sampled_together
 from mezzotint.generation.limits import check_size, most_tokens
 from mezzotint.generation.offload import dtype_of, top_blocks
 from mezzotint.generation.placement import OFFLOADS, Placement
@@ -24,7 +26,7 @@ from mezzotint.generation.settings import QWEN_IMAGE_PIPELINE
 from mezzotint.generation.tiling import TILE, decode_in_tiles
 from mezzotint.models.bundle import INDEX, read_json
 from mezzotint.models.dual_stream import DualStreamTransformer
-from mezzotint.models.quantization import STORED, PackedLinear, QuantizedLinear, is_quantized
+from mezzotint.models.quantization import STORED, PackedLinear, QuantizedLinear
 from mezzotint.models.quantization.stored_blocks import StoredBlocksLinear
 from mezzotint.models.sources import Sources
 from mezzotint.runtime.memory import KEPT, free_bytes, used_bytes
@@ -44,28 +46,34 @@ class Workload:
     """What is asked of a model, as far as it decides about memory.
 
     Attributes:
-        pictures: That are sampled together. branches: 2 with guidance.
+        pictures: That are asked for at once; None: as many as go through the network together.
+        branches: 2 with guidance.
         tokens: Of the longest prompt, about; what a model does not take counts nothing.
+        compiled: Whether the transformer is: then it stays on the device, and a processor has its weights once more,
+            as far as they are not quantised.
     """
 
     width: int
     height: int
-    pictures: int = 1
+    pictures: int | None = None
     branches: int = 2
     tokens: int = 64
+    compiled: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
-    """A placement, whether pictures are decoded in tiles, and what that takes of the device's memory.
+    """A placement, how pictures are sampled and decoded, and what that takes of the device's memory.
 
     Attributes:
+        together: Pictures that are sampled together, at most.
         tile: Side of a tile in latent pixels; None decodes whole.
         phases: Bytes of each phase of the work, what the process has already included.
         most: The bytes that are to be had.
     """
 
     placement: Placement
+    together: int
     tile: int | None
     phases: dict[str, int]
     most: int
@@ -80,10 +88,11 @@ class Plan:
 
     def __str__(self) -> str:
         weights = self.placement.quantize or "weights as they are"
+        several = "" if self.together == 1 else f", {self.together} pictures at a time"
         tiles = "" if self.tile is None else ", decoded in tiles"
         phase = max(self.phases, key=self.phases.__getitem__)
         return (
-            f"plan: {weights}, offload {self.placement.offload}{tiles}: "
+            f"plan: {weights}, offload {self.placement.offload}{several}{tiles}: "
             f"{self.peak / 1e9:.2f} GB at most ({phase}) of {self.most / 1e9:.2f} GB"
         )
 
@@ -123,10 +132,11 @@ def plan_memory(
     most = int((free_bytes(device) * SHARE + used_bytes(device)) if memory is None else memory)
     best: Plan | None = None
     outlines: dict[str | None, Outline] = {}
-    for placement in candidates(sources, device, quantize, offload):
+    for placement in candidates(sources, device, quantize, offload, stays=workload.compiled):
         outline = outlines.setdefault(placement.quantize, Outline(sources, device, dtype, workload, placement.quantize))
-        for tile in (None, TILE):
-            plan = Plan(placement=placement, tile=tile, phases=outline.phases(placement, tile), most=most)
+        for tile, together in product((None, TILE), dict.fromkeys((outline.together, 1))):
+            phases = outline.phases(placement, together, tile)
+            plan = Plan(placement=placement, together=together, tile=tile, phases=phases, most=most)
             if plan.fits:
                 return plan
             best = plan if best is None or plan.peak < best.peak else best
@@ -139,13 +149,16 @@ def plan_memory(
 
 
 def candidates(
-    sources: Sources, device: torch.device, quantize: str | None, offload: str | None
+    sources: Sources, device: torch.device, quantize: str | None, offload: str | None, *, stays: bool
 ) -> Iterator[Placement]:
-    """Ways to try, the best first: exact weights on the device; fewer bits; at last block by block."""
-    blocks = [STORED] if any(path.suffix == ".gguf" for path in sources.components.values()) else []
+    """Ways to try, the best first: exact weights on the device; fewer bits; at last block by block.
+
+    Where the transformer `stays`, the text encoder may leave alone.
+    """
+    blocks = [STORED] if loading.has_blocks(sources) else []
     formats = [None, *blocks, EIGHT_BITS.get(device.type, "int8"), FOUR_BITS] if quantize is None else [quantize]
     whole, by_block = list(OFFLOADS)[:-1], list(OFFLOADS)[-1]
-    if "controlnet" in sources.components:
+    if stays or "controlnet" in sources.components:
         whole, by_block = ["none", "text-encoder"], "text-encoder"
     for name in formats:
         for way in whole if offload is None else [offload]:
@@ -161,11 +174,8 @@ class Outline:
     def __init__(
         self, sources: Sources, device: torch.device, dtype: torch.dtype, workload: Workload, quantize: str | None
     ) -> None:
-        """
-        Raises:
-            InputError: The file's own blocks are asked for, and no file has any.
-        """
         self.device, self.dtype, self.work = device, dtype, workload
+        self.frozen = workload.compiled and device.type == "cpu" and quantize is None
         self.base = used_bytes(device) + (KEPT // 2 if device.type == "cpu" else 0)  # half of the most, measured
         placement = Placement(quantize=quantize)
         opened = open_networks(sources, placement)
@@ -177,13 +187,11 @@ class Outline:
             for name, one in opened.items()
             if device.type == "cpu"
         }
-        if quantize == STORED and not any(map(is_quantized, self.networks.values())):
-            raise InputError(f"{sources.name} has no quantised blocks: quantise {STORED} is for GGUF files")
         further = [path for name, path in sources.components.items() if name not in self.networks]
         self.further = sum(file.stat().st_size for path in further for file in _files(path))
 
-    def phases(self, placement: Placement, tile: int | None) -> dict[str, int]:
-        """Bytes of the device in each phase.
+    def phases(self, placement: Placement, together: int, tile: int | None) -> dict[str, int]:
+        """Bytes of the device in each phase, with so many pictures `together`.
 
         Raises:
             InputError: The model cannot make a picture of this size.
@@ -200,11 +208,12 @@ class Outline:
             by_block = placement.by_block and name != "vae"
             return always + work + (self.bytes_of(name, by_block) if leaves[name] else 0)
 
+        code = self.bytes_of("transformer", False) if self.frozen else 0
         return {
             "loading": self.loading(leaves),
-            "reading the prompts": during("text_encoder", self.reading),
-            "a step": during("transformer", self.step),
-            "decoding": during("vae", self.decoding(tile)),
+            "reading the prompts": during("text_encoder", self.reading(together)),
+            "a step": during("transformer", self.step(together)) + code,
+            "decoding": during("vae", self.decoding(together, tile)) + code,
         }
 
     def resident(self, name: str) -> int:
@@ -238,19 +247,28 @@ class Outline:
         return {name: packing_bytes(network) for name, network in self.networks.items()}
 
     @cached_property
-    def reading(self) -> int:
-        tower, work = self.networks["text_encoder"], self.work
-        ids = torch.zeros(work.branches, self.tokens, dtype=torch.long, device="meta")
+    def together(self) -> int:
+        """Pictures that go through the transformer together where nothing stands against it."""
+        patch, work = self.downscale * self.networks["transformer"].config.patch_size, self.work
+        tokens = max(1, (work.height // patch) * (work.width // patch))
+        most = sampled_together(self.device, tokens * work.branches)
+        return most if work.pictures is None else min(most, work.pictures)
+
+    @cache  # noqa: B019  # an outline lives as long as the planning
+    def reading(self, together: int) -> int:
+        """Each picture has a prompt of its own, at most."""
+        tower = self.networks["text_encoder"]
+        ids = torch.zeros(together * self.work.branches, self.tokens, dtype=torch.long, device="meta")
         if hasattr(tower, "features"):
             return self._traced(lambda: tower.features(ids))
         embedded = torch.empty(*ids.shape, tower.config.language.hidden_size, dtype=self.dtype, device="meta")
         places = ids.expand(3, *ids.shape)
         return self._traced(lambda: tower.language(inputs_embeds=embedded, position_ids=places, use_cache=False))
 
-    @cached_property
-    def step(self) -> int:
+    @cache  # noqa: B019
+    def step(self, together: int) -> int:
         network, work = self.networks["transformer"], self.work
-        rows, down = work.pictures * work.branches, self.downscale
+        rows, down = together * work.branches, self.downscale
         check_size(network, down, width=work.width, height=work.height)
         is_dual = isinstance(network, DualStreamTransformer)
         width = network.config.text_dim if is_dual else network.config.cap_feat_dim
@@ -261,10 +279,11 @@ class Outline:
         embed = network.embed_captions if is_dual else network.refine_captions
         return self._traced(lambda: network(latents, time, embed(features)))
 
-    @cache  # noqa: B019  # an outline lives as long as the planning
-    def decoding(self, tile: int | None) -> int:
+    @cache  # noqa: B019
+    def decoding(self, together: int, tile: int | None) -> int:
         network, down = self.networks["vae"], self.downscale
-        latents = torch.empty(1, network.channels, self.work.height // down, self.work.width // down, device="meta")
+        rows = min(together, decoded_together(self.work.height * self.work.width)) if tile is None else 1
+        latents = torch.empty(rows, network.channels, self.work.height // down, self.work.width // down, device="meta")
         if tile is None:
             return self._traced(lambda: network.decode(latents))
         return self._traced(lambda: decode_in_tiles(network, latents, tile))

@@ -10,7 +10,7 @@ working dtype.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,10 @@ import mezzotint
 from mezzotint.errors import FileFormatError, InputError
 from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
+from mezzotint.generation.batches import decoded_together, sampled_together
 from mezzotint.generation.compiling import compile_network, forget_graphs
 from mezzotint.generation.inputs import Inputs, as_images, as_rgb
+from mezzotint.generation.loading import has_blocks
 from mezzotint.generation.memory_plan import Plan, Workload, parse_memory, plan_memory
 from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
 from mezzotint.generation.omni import ZImageOmni
@@ -41,6 +43,7 @@ from mezzotint.generation.tiling import decode_in_tiles
 from mezzotint.generation.z_image import ZImage
 from mezzotint.models.adapters import Applied, Lora, apply_fused, apply_live, read_lora
 from mezzotint.models.bundle import INDEX, read_json
+from mezzotint.models.quantization import STORED
 from mezzotint.models.single_stream.half_range import hold_in_range
 from mezzotint.models.sources import Sources, find_sources
 from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
@@ -60,10 +63,6 @@ MODELS: dict[str, Kind] = {
     "QwenImageEditPlusPipeline": QwenImageEditPlus,
 }
 
-# Picture tokens, both guidance branches counted, that go through the network together. A processor is at its fastest
-# with about a thousand (docs/log.md), and few let pictures appear early; an accelerator wants many.
-CPU_BATCH_TOKENS, BATCH_TOKENS = 1024, 16_384
-DECODED_PIXELS = 1024 * 1024  # that the autoencoder decodes together
 FREE = "free"  # as a size of memory: what there is
 SMALL = 0.02  # a model whose files are less than this share of the free memory fits without a plan
 
@@ -87,8 +86,8 @@ class Result:
 class Pipeline:
     """A model, ready to run on one device."""
 
-    def __init__(self, model: Model, sources: Sources, placement: Placement = PLAIN, tile: int | None = None) -> None:
-        self.model, self.sources, self.placement, self.tile = model, sources, placement, tile
+    def __init__(self, model: Model, sources: Sources, placement: Placement = PLAIN, plan: Plan | None = None) -> None:
+        self.model, self.sources, self.placement, self.plan = model, sources, placement, plan
         self._loras: list[tuple[Lora, float]] = []
         self.compiled = False
         self._applied = Applied([])
@@ -120,7 +119,7 @@ class Pipeline:
         evaluations that are faster by a fifth to two fifths on a CPU (docs/benchmarks.md).
 
         `quantize` and `offload` are those of `placement.Placement`. With `memory`, like "8GB", or "free", what has no
-        room is quantised and offloaded as far as they leave it open, by a plan for a `workload` (one picture of the
+        room is quantised and offloaded as far as they leave it open, by a plan for a `workload` (pictures of the
         model's own size) that is told `on_plan` before anything is loaded.
 
         The other arguments are those of `models.sources.find_sources`.
@@ -135,18 +134,14 @@ class Pipeline:
         )
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
-        placement, tile = Placement(quantize=quantize, offload=offload or "none"), None
-        if plan := _plan(sources, at, kind, memory, quantize, offload, workload):
-            placement, tile = plan.placement, plan.tile
+        placement = Placement(quantize=quantize, offload="none" if offload is None else offload)
+        _check(placement, sources, at, compile)
+        if plan := _plan(sources, at, kind, memory, quantize, offload, workload, compile):
+            placement = plan.placement
             if on_plan is not None:
                 on_plan(plan)
-        if compile and placement.transformer_leaves:
-            raise InputError(
-                f"offload {placement.offload} moves the transformer, and compiled code wants it in one place"
-            )
-        pipe = cls(model_class(sources).load(sources, at, kind, placement), sources, placement, tile)
+        pipe = cls(model_class(sources).load(sources, at, kind, placement), sources, placement, plan)
         if compile:
-            check_compiler(at)
             pipe._compile()
         return pipe
 
@@ -343,17 +338,16 @@ class Pipeline:
 
     def batch_size(self, request: Request) -> int:
         """Pictures that are sampled together; every result is the same, to rounding, whatever it is."""
-        most = CPU_BATCH_TOKENS if self.device.type == "cpu" else BATCH_TOKENS
-        branches = 2 if request.guided else 1
-        return max(1, most // (self.model.tokens(request) * branches))
+        together = sampled_together(self.device, self.model.tokens(request) * (2 if request.guided else 1))
+        return together if self.plan is None else min(together, self.plan.together)
 
     @torch.inference_mode()
     def decode(self, latents: Float[Tensor, "b c h w"]) -> Float[Tensor, "b 3 height width"]:
         """Pictures in about [−1, 1], a few at a time, so that large ones do not need the memory of all."""
-        down = self.autoencoder.downscale
-        together = max(1, DECODED_PIXELS // (latents.shape[-1] * latents.shape[-2] * down**2))
-        if self.tile is not None:
-            return torch.cat([decode_in_tiles(self.autoencoder, part, self.tile) for part in latents.split(1)]).clone()
+        tile = None if self.plan is None else self.plan.tile
+        if tile is not None:
+            return torch.cat([decode_in_tiles(self.autoencoder, part, tile) for part in latents.split(1)]).clone()
+        together = decoded_together(latents.shape[-1] * latents.shape[-2] * self.autoencoder.downscale**2)
         return torch.cat([self.autoencoder.decode(part) for part in latents.split(together)]).clone()
 
     def parameters(self, request: Request, job: Job) -> PictureParameters:
@@ -411,6 +405,19 @@ class Pipeline:
         return on_step
 
 
+def _check(placement: Placement, sources: Sources, device: torch.device, compile: bool) -> None:
+    """
+    Raises:
+        InputError: What is asked for does not go together, or has no compiler, or no blocks of its own to keep.
+    """
+    if compile and placement.transformer_leaves:
+        raise InputError(f"offload {placement.offload} moves the transformer, and compiled code wants it in one place")
+    if compile:
+        check_compiler(device)
+    if placement.quantize == STORED and not has_blocks(sources):
+        raise InputError(f"{sources.name} has no quantised blocks: quantise {STORED} is for GGUF files")
+
+
 def _plan(
     sources: Sources,
     device: torch.device,
@@ -419,6 +426,7 @@ def _plan(
     quantize: str | None,
     offload: str | None,
     workload: Workload | None,
+    compile: bool,
 ) -> Plan | None:
     """How a model fits; None where nobody asks, or it is small beside what is free."""
     if memory is None:
@@ -430,7 +438,8 @@ def _plan(
     if workload is None:
         defaults = read_defaults(sources.folder)
         workload = Workload(width=defaults.width, height=defaults.height)
-    return plan_memory(sources, device, dtype, workload, memory=most, quantize=quantize, offload=offload)
+    work = replace(workload, compiled=compile)
+    return plan_memory(sources, device, dtype, work, memory=most, quantize=quantize, offload=offload)
 
 
 def model_class(sources: Sources) -> Kind:

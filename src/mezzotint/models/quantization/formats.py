@@ -15,7 +15,7 @@ from mezzotint.models.quantization.eight_bits import (
     Int8Linear,
 )
 from mezzotint.models.quantization.four_bits import Int4Linear, NormalFloat4Linear
-from mezzotint.models.quantization.linear import PackedLinear, QuantizedLinear
+from mezzotint.models.quantization.linear import PackedLinear
 from mezzotint.models.quantization.low_rank import LowRankLinear
 from mezzotint.models.quantization.stored_blocks import Segment, StoredBlocksLinear, keeps_blocks
 
@@ -119,7 +119,3 @@ def packed_weights(
     for name, module in network.named_modules():
         if isinstance(module, StoredBlocksLinear):
             yield from ((f"{name}.{buffer}", part.to(device)) for buffer, part in module.read().items())
-
-
-def is_quantized(network: nn.Module) -> bool:
-    return any(isinstance(module, QuantizedLinear) for module in network.modules())
