@@ -14,9 +14,16 @@ def test_shares_are_all_and_as_equal_as_can_be(total: int, size: int) -> None:
 
 
 def test_a_process_alone_is_told_how_to_start_several(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RANK", raising=False)
+    for name in ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT"):
+        monkeypatch.delenv(name, raising=False)
     with pytest.raises(InputError, match="torchrun"), process_group(torch.device("cpu")):
         pass
+    monkeypatch.setenv("RANK", "0")  # as other starters do, which say no more
+    with pytest.raises(InputError, match="torchrun"), process_group(torch.device("cpu")):
+        pass
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    with pytest.raises(InputError, match="torchrun"):
+        process_device(None)
 
 
 def test_each_process_has_a_gpu_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,8 +16,15 @@ T = TypeVar("T")
 
 
 def process_device(name: str | None) -> str | None:
-    """The device of this process where `name` leaves the choice open: each has a GPU of its own, if there are any."""
-    return f"cuda:{os.environ['LOCAL_RANK']}" if name in (None, "cuda") and torch.cuda.is_available() else name
+    """The device of this process where `name` leaves the choice open: each has a GPU of its own, if there are any.
+
+    Raises:
+        InputError: This process was not started by torchrun, so that nothing says which GPU is its own.
+    """
+    if name not in (None, "cuda") or not torch.cuda.is_available():
+        return name
+    _check_started("LOCAL_RANK")
+    return f"cuda:{os.environ['LOCAL_RANK']}"
 
 
 @contextmanager
@@ -27,15 +34,24 @@ def process_group(device: torch.device) -> Iterator[dist.ProcessGroup]:
     Raises:
         InputError: This process was not started by torchrun.
     """
-    if "RANK" not in os.environ:
-        raise InputError("several processes are needed; start them with: torchrun --nproc-per-node N -m mezzotint …")
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", device_id=device if device.index else None)
+    _check_started("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)  # whole objects are sent by way of the current one
+        dist.init_process_group("nccl", device_id=device)
+    else:
+        dist.init_process_group("gloo")
     try:
         group = dist.group.WORLD
         assert group is not None
         yield group
     finally:
         dist.destroy_process_group()
+
+
+def _check_started(*told: str) -> None:
+    """Torchrun tells its processes these variables, clusters' own starters not always."""
+    if any(name not in os.environ for name in told):
+        raise InputError("several processes are needed; start them with: torchrun --nproc-per-node N -m mezzotint …")
 
 
 def shares(total: int, size: int) -> list[int]:
