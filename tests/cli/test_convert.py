@@ -46,6 +46,8 @@ def test_what_is_wrong_is_one_line(model: Path, tmp_path: Path, capsys: Output) 
         ([str(model), str(tmp_path / "x"), "--format", "onnx"], "format 'onnx' is not known"),
         ([str(model), str(tmp_path / "x"), "--dtype", "q4_0"], "GGUF's alone"),
         ([str(model), str(tmp_path / "x.onnx"), "--dtype", "q4_0"], "a program can be in float32"),
+        ([str(model), str(tmp_path / "x.pt2"), "--size", "24x32"], "width is 24; it must be a multiple of 16"),
+        ([str(model), str(tmp_path / "x.pt2"), "--tokens", "-3"], "tokens is -3; this model reads 1 to 224"),
         ([str(model), str(model)], "is the source"),
         (["nothing", str(tmp_path / "x")], "model 'nothing' is neither"),
         ([str(tmp_path / "text.safetensors"), str(tmp_path / "x")], "text.safetensors: not a safetensors file"),

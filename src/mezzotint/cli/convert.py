@@ -65,6 +65,7 @@ def _write_program(options: Options) -> None:
     from mezzotint.cli.generate import parse_size
     from mezzotint.generation import loading, loading_qwen_image
     from mezzotint.generation.export import export_step, write_program
+    from mezzotint.generation.limits import check_size
     from mezzotint.runtime.device import DTYPES
 
     if options.dtype is not None and options.dtype not in DTYPES:
@@ -76,6 +77,7 @@ def _write_program(options: Options) -> None:
     load = loading_qwen_image.load_transformer if is_qwen else loading.load_transformer
     dtype = None if options.dtype is None else DTYPES[options.dtype]
     network = load(sources.components["transformer"], dtype, variant=sources.variant_of("transformer"))
+    check_size(network, DOWNSCALE, width=size.width, height=size.height)
     program = export_step(
         network, batch=1, rows=size.height // DOWNSCALE, columns=size.width // DOWNSCALE, tokens=options.tokens
     )

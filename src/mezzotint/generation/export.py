@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from mezzotint.errors import InputError, OutputError
+from mezzotint.generation.limits import most_tokens
 from mezzotint.models.dual_stream import DualStreamTransformer
 from mezzotint.models.single_stream import SingleStreamTransformer
 from mezzotint.runtime import atomic
@@ -43,8 +44,10 @@ def export_step(
     """The step for so many pictures, rows and columns of latents, and tokens of each caption: these are fixed.
 
     Raises:
-        InputError: The network cannot make this size.
+        InputError: The network cannot make this size, or reads no caption of this length.
     """
+    if not 1 <= tokens <= most_tokens(network):
+        raise InputError(f"tokens is {tokens}; this model reads 1 to {most_tokens(network)}")
     if isinstance(network, DualStreamTransformer):
         channels, width = network.config.latent_channels, network.config.text_dim
     else:
