@@ -16,12 +16,13 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from functools import partial
 from importlib.metadata import version
 from itertools import islice
 from pathlib import Path
 from statistics import median
+from typing import Any
 
 import numpy as np
 from benchmarks.timing import machine
@@ -29,10 +30,10 @@ from PIL import Image
 
 from mezzotint.curation.duplicates import Alike, Pictures, find_copies, mean_hashes
 from mezzotint.curation.planting import on_white
-from mezzotint.curation.profiling import hashes
 from mezzotint.curation.profiling.decoding import decode
 from mezzotint.curation.profiling.stage import MEASURES, profile
 from mezzotint.data.records import read_records
+from mezzotint.runtime.memory import keep_freed_blocks
 
 SIZE = (1440, 960)
 APART = ("watermark", "qr_codes", "bar_codes")
@@ -68,7 +69,7 @@ def main() -> None:
     args = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         files = write_pictures(Path(scratch) / "pictures", args.corpus, args.count)
-        with multiprocessing.get_context("spawn").Pool(2) as pool:
+        with multiprocessing.get_context("spawn").Pool(2, keep_freed_blocks) as pool:
             pool.map(cheap, files[:8])  # what is imported and cached at the first call
             rivals: dict[str, Callable[[], object]] = {
                 "profile": lambda: pool.map(cheap, files, chunksize=8),
@@ -123,39 +124,32 @@ ALONE: dict[str, Callable[[Path], None]] = {
     "qr_codes": qr_codes,
     "bar_codes": bar_codes,
 }
-Row = tuple[str, str, int, bytes, int, int]
+Row = dict[str, Any]
 
 
 def hashed(path: Path) -> Row:
     """What duplicates are told by."""
-    data = path.read_bytes()
-    picture = decode(data)
-    pixels = picture.header.width * picture.header.height
-    thumbnail = hashes.thumbnail(picture.rgb)
-    return path.name, hashes.sha256(data), hashes.perceptual_hash(picture.luma), thumbnail, pixels, len(data)
+    return looked_at(path, ())
 
 
-def looked_at(path: Path) -> Row:
+def looked_at(path: Path, measures: Sequence[str] = OF_CLEANVISION) -> Row:
     """What cleanvision looks at: darkness and light, information, blur, shape, size, greyness, and copies."""
     data = path.read_bytes()
-    picture = decode(data)
-    for name in OF_CLEANVISION:
-        MEASURES[name](picture)
-    pixels = picture.header.width * picture.header.height
-    thumbnail = hashes.thumbnail(picture.rgb)
-    return path.name, hashes.sha256(data), hashes.perceptual_hash(picture.luma), thumbnail, pixels, len(data)
+    found, _ = profile(data, measures={name: MEASURES[name] for name in measures})
+    return found | {"id": path.name, "file_bytes": len(data)}
 
 
-def as_pictures(rows: Iterable[Row]) -> Pictures:
-    ids, digests, values, thumbnails, pixels, sizes = zip(*rows, strict=True)
-    pixels_of = np.stack([np.frombuffer(one, np.uint8) for one in thumbnails])
+def as_pictures(rows: Sequence[Row]) -> Pictures:
+    thumbnails = np.stack([np.frombuffer(row["thumbnail"], np.uint8) for row in rows])
+    perceptual = np.array([row["perceptual_hash"] for row in rows], np.uint64)
     return Pictures(
-        ids=ids,
-        sha256=digests,
-        hashes=np.stack([np.array(values, np.uint64), mean_hashes(pixels_of)], axis=1),
-        thumbnails=pixels_of,
-        pixels=np.array(pixels),
-        file_bytes=np.array(sizes, float),
+        ids=[row["id"] for row in rows],
+        sha256=[row["sha256"] for row in rows],
+        hashes=np.stack([perceptual, mean_hashes(thumbnails)], axis=1),
+        thumbnails=thumbnails,
+        previews=[row["preview"] for row in rows],
+        pixels=np.array([row["width"] * row["height"] for row in rows]),
+        file_bytes=np.array([row["file_bytes"] for row in rows], float),
     )
 
 

@@ -1,3 +1,5 @@
+import platform
+import subprocess
 import sys
 from pathlib import Path
 
@@ -29,3 +31,22 @@ def test_what_large_tensors_leave_goes_back() -> None:
 def test_an_error_inside_comes_out() -> None:
     with pytest.raises(ValueError, match="inside"), large_blocks_given_back():
         raise ValueError("inside")
+
+
+FAULTS = """
+import resource
+from mezzotint.runtime.memory import keep_freed_blocks
+keep_freed_blocks()
+for round in range(105):
+    if round == 5:
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    large, small = bytes([1]) * (1 << 20), bytes([1]) * (1 << 19)
+    del large, small
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another C library decides for itself")
+def test_a_freed_block_is_there_for_the_next_one() -> None:
+    done = subprocess.run([sys.executable, "-c", FAULTS], capture_output=True, text=True, check=True)
+    assert int(done.stdout) < 384  # pages that one round takes

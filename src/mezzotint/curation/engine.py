@@ -10,6 +10,7 @@ from typing import Any
 
 from mezzotint.curation.stage import Resources
 from mezzotint.errors import InputError, MezzotintError, MissingDependencyError
+from mezzotint.runtime.memory import keep_freed_blocks
 
 # Nothing is reported to anybody, and the only bar is ours; Daft reads these when it is imported.
 os.environ |= {"DAFT_ANALYTICS_ENABLED": "0", "DO_NOT_TRACK": "true", "DAFT_PROGRESS_BAR": "0"}
@@ -27,6 +28,7 @@ class _Task:
     """
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
+        keep_freed_blocks()
         self._function = function
         self._error: MezzotintError | None = None
 
