@@ -5,7 +5,7 @@ import pytest
 
 from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.stage import Stage
-from mezzotint.curation.thresholds import DEFAULTS, Between, Formats, with_changes
+from mezzotint.curation.thresholds import DEFAULTS, Between, Formats, Languages, with_changes
 from mezzotint.data.parquet import pa
 from mezzotint.errors import InputError
 
@@ -21,6 +21,26 @@ def test_a_limit_is_part_of_what_it_lets_through() -> None:
 def test_formats_are_kept_by_name() -> None:
     batch = pa.RecordBatch.from_pydict({"format": ["PNG", "GIF", "JPEG"]})
     assert Formats()(batch).reasons == [None, "GIF", None]
+
+
+def test_languages_are_kept_where_any_are_named() -> None:
+    captions = [[], ["en"], ["fr", "zh"], ["fr"], ["ru", "fr"]]
+    batch = pa.RecordBatch.from_pydict({"captions": [[{"language": one} for one in own] for own in captions]})
+    assert Languages(("en", "zh"))(batch).reasons == [None, None, None, "fr", "fr and ru"]
+    assert Languages()(batch).reasons == [None] * 5
+    assert isinstance(Languages(), Stage)
+
+
+def test_a_picture_without_the_measure_is_kept() -> None:
+    batch = pa.RecordBatch.from_pydict({"alignment_en": pa.array([None, 0.1, 0.9], pa.float64())})
+    assert Between(measure="alignment_en", least=0.5)(batch).reasons == [None, "below 0.5", None]
+
+
+def test_a_judges_measures_are_known_with_its_limits() -> None:
+    own = [*DEFAULTS, Between(measure="nsfw", most=0.5)]
+    assert with_changes("nsfw=..0.3", own)[-1] == Between(measure="nsfw", most=0.3)
+    with pytest.raises(InputError, match="there is no measure 'nsfw'"):
+        with_changes("nsfw=..0.3")
 
 
 def test_defaults_are_stages_of_known_measures_each_once() -> None:

@@ -20,7 +20,7 @@ from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.report.funnel import Funnel
 from mezzotint.curation.sources import Origin
 from mezzotint.curation.sources.locate import last_part
-from mezzotint.curation.thresholds import DEFAULTS, with_changes
+from mezzotint.curation.thresholds import DEFAULTS, Languages, with_changes
 from mezzotint.errors import InputError
 from mezzotint.runtime.progress import progress
 
@@ -35,6 +35,8 @@ class Run:
     """The clean set's folder: a corpus, with report.html, report.json and dead-letters.jsonl."""
     limits: str = ""
     """Other limits than the default ones: clarity=0.8..,luma=20..240,noise=.. (the last: none)."""
+    languages: tuple[str, ...] = ()
+    """Only pictures with a caption in one of these, or with none: en zh; all when not given."""
     source: str | None = None
     """Where the pictures are from, for their records; the input's name when not given."""
     licence: str = "NOASSERTION"
@@ -93,7 +95,7 @@ def run(options: Options) -> None:
         return
     judges = chosen(options.judges)
     limits = with_changes(options.limits, [*DEFAULTS, *(limit for judge in judges for limit in judge.limits)])
-    rules = replace(DEFAULT_RULES, limits=limits, judges=judges)
+    rules = replace(DEFAULT_RULES, languages=Languages(options.languages), limits=limits, judges=judges)
     source = options.source or last_part(options.input)
     origin = Origin(source=source, licence=options.licence, credit=options.credit)
     if options.cluster is not None:

@@ -25,7 +25,7 @@ from mezzotint.curation.runner import Progress, run_pass, silent
 from mezzotint.curation.sources import Origin, open_input
 from mezzotint.curation.stage import Stage
 from mezzotint.curation.table_shard import TableShard
-from mezzotint.curation.thresholds import DEFAULTS, Between, Formats
+from mezzotint.curation.thresholds import DEFAULTS, Between, Formats, Languages
 from mezzotint.curation.verdicts import Verdicts
 from mezzotint.data.parquet import pa
 from mezzotint.errors import InputError
@@ -40,12 +40,13 @@ class Rules:
     """What is kept. Each measure of a judge has its limit among the others, if only one without bounds."""
 
     formats: Formats
+    languages: Languages
     limits: Sequence[Between]
     alike: Alike
     judges: Sequence[Judge] = ()
 
 
-DEFAULT_RULES = Rules(formats=Formats(), limits=DEFAULTS, alike=Alike())
+DEFAULT_RULES = Rules(formats=Formats(), languages=Languages(), limits=DEFAULTS, alike=Alike())
 
 
 def curate(url: str, out: Path, *, origin: Origin, rules: Rules, workers: int, progress: Progress = silent) -> Funnel:
@@ -65,7 +66,7 @@ def curate(url: str, out: Path, *, origin: Origin, rules: Rules, workers: int, p
         for judging in judgings
     ]
     beside = list(zip(*judged, strict=True)) if judged else [()] * len(shards)
-    stages: list[Stage] = [rules.formats, *rules.limits]
+    stages: list[Stage] = [rules.formats, rules.languages, *rules.limits]
     columns = ("number", "id", *dict.fromkeys(name for stage in stages for name in stage.reads))
     tables = [TableShard(path, columns, others) for path, others in zip(profiles, beside, strict=True)]
     selected = run_pass(passes / "select", tables, READ, stages, workers=workers, progress=progress)

@@ -70,6 +70,30 @@ class Formats:
         return Outcome(batch, [None if name in self.formats else name for name in found])
 
 
+@dataclass(frozen=True)
+class Languages:
+    """Keeps pictures with a caption in one of some languages, and those without a caption; all where none is named."""
+
+    languages: tuple[str, ...] = ()
+    name: str = "languages"
+    resources: Resources = CPU
+    reads: tuple[str, ...] = ("captions",)
+    writes: tuple[pa.Field, ...] = ()
+
+    @property
+    def version(self) -> str:
+        return ",".join(self.languages)
+
+    def __call__(self, batch: pa.RecordBatch) -> Outcome:
+        found = [{caption["language"] for caption in own} for own in batch.column("captions").to_pylist()]
+        return Outcome(batch, [self._reason(own) for own in found])
+
+    def _reason(self, found: set[str]) -> str | None:
+        if not self.languages or not found or found & set(self.languages):
+            return None
+        return " and ".join(sorted(found))
+
+
 DEFAULTS = (
     Between(measure="frames", most=1),
     Between(measure="short_side", least=256),

@@ -22,6 +22,7 @@ from mezzotint.curation.profiling.sharpness import clarity
 from mezzotint.errors import FileFormatError, MissingFileError
 from mezzotint.perception.efficientnet import FEATURES
 
+pytestmark = pytest.mark.usefixtures("random_efficientnet")
 WIDTH = 2 * FEATURES + len(BY_HAND)
 
 

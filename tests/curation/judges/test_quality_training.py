@@ -87,6 +87,7 @@ def test_kinds_are_drawn_evenly_and_too_few_pictures_are_refused(corpus: Path) -
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("random_efficientnet")
 def test_the_command_and_a_rerun(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -18,7 +18,7 @@ def verdicts() -> Iterator[dict[str, Any]]:
     for number in range(100):
         row: dict[str, Any] = {name: float(number) for name in ALL_MEASURES}
         row |= {"id": f"{number}", "preview": b"jpeg", "luma": number * 2.0, "noise": 1.0}
-        row |= {"dropped_by": None, "reason": None, "of": None}
+        row |= {"dropped_by": None, "reason": None, "of": None, "captions": [{"language": "en"}] * (number % 2)}
         if row["luma"] < 10:
             row |= {"dropped_by": "luma", "reason": "below 10"}
         if number == 50:
@@ -69,6 +69,7 @@ def test_the_report_is_plain_data(funnel: Funnel) -> None:
     report = funnel.to_json()
     assert [stage["name"] for stage in report["stages"]] == STAGES
     assert report["measures"]["luma"]["limit"] == "10..200"
+    assert report["caption_languages"] == {"en": 50}
     assert sum(report["measures"]["luma"]["histogram"]["kept"]) == 93
 
 

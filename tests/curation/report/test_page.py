@@ -49,7 +49,8 @@ def seen() -> Elements:
         Step(name="profile", limit="", seen=1000, dropped={"<b>": 1}, examples=[unread], border=()),
         Step(name="clarity", limit="30..", seen=999, dropped={"below 30": 99}, examples=[example], border=[example]),
     ]
-    return Elements(page(Funnel(pictures=1000, kept=900, steps=steps, measures=[measured])))
+    languages = {"en": 1200, "<zh>": 3}
+    return Elements(page(Funnel(pictures=1000, kept=900, languages=languages, steps=steps, measures=[measured])))
 
 
 def test_it_is_whole_and_needs_nothing_from_elsewhere(seen: Elements) -> None:
@@ -69,6 +70,7 @@ def test_it_says_what_was_kept_and_why_not(seen: Elements) -> None:
     for words in (
         "900 of 1,000 pictures were kept",
         "below 30: 99",
+        "Captions by language: en 1,200, <zh> 3.",
         "Dropped by clarity (99)",
         "median 42",
         "unreadable",

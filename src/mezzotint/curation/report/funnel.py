@@ -15,7 +15,7 @@ from mezzotint.curation.duplicates import ORDER
 from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.thresholds import Between
 
-COLUMNS = ("id", "preview")
+COLUMNS = ("id", "preview", "captions")
 EXAMPLES, BINS = 24, 40
 _BORDER = 0.25  # share of a limit within which a kept picture is a border case
 _QUANTILES = (0.0, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 1.0)
@@ -64,6 +64,7 @@ class Funnel:
 
     pictures: int
     kept: int
+    languages: Mapping[str, int]  # captions of pictures that could be read
     steps: Sequence[Step]
     measures: Sequence[Measured]
 
@@ -71,6 +72,7 @@ class Funnel:
         return {
             "pictures": self.pictures,
             "kept": self.kept,
+            "caption_languages": dict(self.languages),
             "stages": [
                 {"name": s.name, "limit": s.limit, "seen": s.seen, "kept": s.kept, "dropped": dict(s.dropped)}
                 for s in self.steps
@@ -103,6 +105,7 @@ def build_funnel(
     values: list[list[float]] = []
     kept: list[bool] = []
     pictures = 0
+    languages: Counter[str] = Counter()
     dropped_examples = {name: _Smallest(EXAMPLES) for name in stages}
     border = {name: _Smallest(EXAMPLES // 2) for name in by_measure}
     for row in rows:
@@ -112,6 +115,7 @@ def build_funnel(
             dropped_examples[row["dropped_by"]].offer(_mixed(row["id"]), row, _note(row))
         if row["luma"] is None:
             continue
+        languages.update(caption["language"] for caption in row["captions"])
         values.append([row[name] for name in measures])
         kept.append(row["dropped_by"] is None)
         if kept[-1]:
@@ -140,7 +144,13 @@ def build_funnel(
         for position, (name, own) in enumerate(zip(measures, there.T, strict=True))
         if own.any()
     ]
-    return Funnel(pictures=pictures, kept=left, steps=steps, measures=measured)
+    return Funnel(
+        pictures=pictures,
+        kept=left,
+        languages=dict(sorted(languages.items(), key=lambda one: (-one[1], one[0]))),
+        steps=steps,
+        measures=measured,
+    )
 
 
 def _measured(limit: Between, values: Float[ndarray, "n"], kept: Bool[ndarray, "n"]) -> Measured:

@@ -40,6 +40,7 @@ def page(funnel: Funnel) -> str:
             f"<style>{_STYLE}</style></head><body>",
             "<h1>Curation</h1>",
             f"<p>{funnel.kept:,} of {funnel.pictures:,} pictures were kept.</p>",
+            _languages(funnel),
             _steps(funnel),
             f"<p>Of pictures that are copies of each other, one stays: {escape(ORDER)}.</p>",
             "<h2>Measures</h2>",
@@ -50,6 +51,11 @@ def page(funnel: Funnel) -> str:
             "</body></html>\n",
         ]
     )
+
+
+def _languages(funnel: Funnel) -> str:
+    counts = ", ".join(f"{escape(language)} {count:,}" for language, count in funnel.languages.items())
+    return f"<p>Captions by language: {counts}.</p>" if counts else ""
 
 
 def _steps(funnel: Funnel) -> str:

@@ -1,17 +1,15 @@
 """From encoded pictures to rows of a batch."""
 
-import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from mezzotint.curation.profiling.captions import caption_language
 from mezzotint.curation.stage import ROW, Outcome
 from mezzotint.data.parquet import pa
 
 MAX_FILE_BYTES = 1 << 26  # 64 MiB; a larger file is not read
 _BATCH_BYTES, _BATCH_ROWS = 1 << 25, 64  # what one batch holds at most, save a single larger picture
-
-_CHINESE = re.compile(r"[\u3400-\u9fff\uf900-\ufaff]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +47,9 @@ def blank(identity: str, origin: Origin) -> dict[str, Any]:
 
 
 def captions(text: str | None) -> list[dict[str, str]]:
-    """The alt text that came with a picture; its language by its script."""
+    """The alt text that came with a picture, in the language that it seems to be in."""
     text = (text or "").strip()
-    language = "zh" if _CHINESE.search(text) else "en"
-    return [{"kind": "alt", "language": language, "text": text}] if text else []
+    return [{"kind": "alt", "language": caption_language(text), "text": text}] if text else []
 
 
 def batches(found: Iterable[Found]) -> Iterator[Outcome]:
