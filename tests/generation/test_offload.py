@@ -8,7 +8,7 @@ from tests.generation.tiny_model import write_model
 from tests.generation.tiny_qwen_image import write_qwen_image
 from torch import Tensor, nn
 
-from mezzotint.errors import InputError
+from mezzotint.errors import InputError, OutputError
 from mezzotint.generation.offload import Home, StreamCopies, Streaming, ThreadCopies, Turns, mapped_memory, top_blocks
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.generation.placement import OFFLOADS
@@ -112,6 +112,17 @@ def test_memory_in_a_file_without_a_name(cache: Path) -> None:
     assert memory.sum() == 7000
     assert not list((cache / "offload").iterdir())
     assert mapped_memory(0).numel() == 0
+
+
+def test_no_room_for_a_file(cache: Path) -> None:
+    reason = "of weights into .*offload: {}; set MEZZOTINT_CACHE to a folder with room, or leave --offload out"
+    with pytest.raises(OutputError, match=reason.format(".*")):
+        mapped_memory(2**62)
+    (cache / "offload").rmdir()
+    cache.rmdir()
+    cache.write_text("a file")
+    with pytest.raises(OutputError, match=reason.format("Not a directory")):
+        mapped_memory(1000)
 
 
 def test_stacks_inside_a_block_stay_with_it() -> None:

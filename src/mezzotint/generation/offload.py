@@ -123,7 +123,7 @@ def home_memory(nbytes: int, device: torch.device) -> UInt8[Tensor, "bytes"]:
     """Memory that is not the device's.
 
     Raises:
-        OutputError: There is no room for the file.
+        OutputError: There is no room for the file, or no right to write it.
     """
     if device.type == "cpu":
         return mapped_memory(nbytes)
@@ -148,7 +148,10 @@ def mapped_memory(nbytes: int) -> UInt8[Tensor, "bytes"]:
             file.truncate(nbytes)
             return torch.frombuffer(mmap.mmap(file.fileno(), nbytes), dtype=torch.uint8)
     except OSError as cause:
-        raise OutputError(f"cannot put {nbytes / 1e9:.1f} GB of weights into {folder}: {cause.strerror}") from cause
+        raise OutputError(
+            f"cannot put {nbytes / 1e6:,.0f} MB of weights into {folder}: {cause.strerror}; "
+            "set MEZZOTINT_CACHE to a folder with room, or leave --offload out"
+        ) from cause
 
 
 # Copies that run beside the computing --------------------------------------------------------------
