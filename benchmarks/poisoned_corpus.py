@@ -5,6 +5,7 @@ import hashlib
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.resources import files
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +27,12 @@ class Poison:
     concepts: int = 10
     versions: int = 8
     seed: int = 0
+
+
+def everyday() -> list[str]:
+    """The concepts that the shipped mini has seen most."""
+    lines = files("mezzotint.synthesis").joinpath("everyday.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split()[0] for line in lines if line.strip() and not line.startswith("#")]
 
 
 def pairs(poison: Poison, codes: Sequence[str]) -> list[tuple[Concept, Concept]]:

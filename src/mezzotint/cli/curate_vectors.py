@@ -121,7 +121,7 @@ class Voids:
     vectors: Annotated[Path, tyro.conf.Positional, tyro.conf.arg(metavar="VECTORS")]
     """What curate embed made of the corpus."""
     reference: Path
-    """What curate embed made, alike, of a corpus whose records name concepts."""
+    """What curate embed made, alike, of a corpus whose records name concepts, in the styles that the other has."""
     out: Path
     """Where the plan goes, as JSON lines."""
     least_share: float = 0.3
