@@ -1,3 +1,4 @@
+import gc
 import json
 from pathlib import Path
 
@@ -26,6 +27,7 @@ def test_judges_that_are_asked_for_look_at_the_pictures(tmp_path: Path) -> None:
     arguments = ["--input", str(source), "--out", str(out), "--workers", "1", "--device", "cpu"]
     asked = ["--alignment", "mini-clip", "--nsfw", str(classifier), "--nsfw-labels", "porn"]
     assert main(["curate", "run", *arguments, *asked, "--limits", "nsfw=..,alignment_en=1.."]) == 0
+    gc.collect()
     report = json.loads((out / "report.json").read_text())
     dropped = {stage["name"]: stage["seen"] - stage["kept"] for stage in report["stages"]}
     assert dropped["alignment_en"] == 3

@@ -10,6 +10,7 @@ from tests.curation.profiling.pictures import blurred, detailed, noisy
 from mezzotint.curation.judges.quality import (
     BY_HAND,
     FILE,
+    MADE_WITH,
     SCORES,
     Quality,
     QualityHead,
@@ -35,7 +36,7 @@ def write(folder: Path, seed: int = 0) -> Path:
         "deviation": np.full(len(BY_HAND), 3, np.float32),
     }
     folder.mkdir(exist_ok=True)
-    (folder / FILE).write_bytes(save(tensors))
+    (folder / FILE).write_bytes(save(tensors, MADE_WITH))
     return folder
 
 
@@ -84,6 +85,11 @@ def test_its_version_follows_the_weights_and_broken_heads_are_said(tmp_path: Pat
     (tmp_path / "a" / FILE).write_bytes(save({"weights": np.zeros(3, np.float32)}))
     with pytest.raises(FileFormatError, match="train it again"):
         load_quality_head(tmp_path / "a")
+    head = load_quality_head(write(tmp_path / "c"))
+    tensors = {name: getattr(head, name) for name in ("weights", "biases", "mean", "deviation")}
+    (tmp_path / "c" / FILE).write_bytes(save(tensors, {"measures": "0"}))
+    with pytest.raises(FileFormatError, match="other definitions of the measures"):
+        load_quality_head(tmp_path / "c")
 
 
 def test_a_head_of_zeros_is_undecided() -> None:

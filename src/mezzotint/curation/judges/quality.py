@@ -4,7 +4,8 @@ Z-Image's report scores the same four with a network of its own, which it does n
 regression over what the public ImageNet classifier sees of the picture and of its middle pixels as they are
 stored, and over the measures that are taken by hand. It is a folder:
 
-    quality.safetensors    weights and biases in fp32, mean and deviation of the measures
+    quality.safetensors    weights and biases in fp32, mean and deviation of the measures; whose definitions of them
+                           these are, as metadata
     card.md                what it was trained on, and how well it told pictures apart that it had not seen
 """
 
@@ -19,11 +20,10 @@ import numpy as np
 from jaxtyping import Float32
 from numpy import ndarray
 from PIL import Image
-from safetensors import SafetensorError
-from safetensors.numpy import load
+from safetensors import SafetensorError, safe_open
 
 from mezzotint.curation.profiling.decoding import Picture
-from mezzotint.curation.profiling.stage import MEASURES
+from mezzotint.curation.profiling.stage import MEASURES, Profile
 from mezzotint.curation.thresholds import Between
 from mezzotint.curation.vectors.catalogue import load_picture_embedder
 from mezzotint.data.parquet import pa
@@ -31,6 +31,7 @@ from mezzotint.data.records import Caption
 from mezzotint.errors import FileFormatError, MissingFileError
 
 FILE, CARD = "quality.safetensors", "card.md"
+MADE_WITH = {"measures": Profile().version}
 EMBEDDER = "efficientnet-lite0"
 
 # By score, the kind of `planting` that shows it, and the measure by hand that is meant to find it.
@@ -89,12 +90,16 @@ def _middle(picture: Picture) -> Image.Image:
 
 
 def load_quality_head(folder: Path) -> QualityHead:
-    """Raises MissingFileError for a folder without a head, FileFormatError for a broken one."""
+    """Raises MissingFileError for a folder without a head, FileFormatError for a broken one, or of other measures."""
     try:
-        tensors = load(_file(folder).read_bytes())
-        return QualityHead(**{name: tensors[name] for name in ("weights", "biases", "mean", "deviation")})
+        with safe_open(_file(folder), "numpy") as file:
+            made_with = file.metadata()
+            head = QualityHead(**{name: file.get_tensor(name) for name in ("weights", "biases", "mean", "deviation")})
     except (SafetensorError, KeyError) as cause:
         raise FileFormatError(f"{folder / FILE} is not a quality head ({cause}): train it again") from cause
+    if made_with != MADE_WITH:
+        raise FileFormatError(f"{folder / FILE} was trained with other definitions of the measures: train it again")
+    return head
 
 
 @dataclass(frozen=True, kw_only=True)

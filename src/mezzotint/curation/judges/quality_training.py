@@ -18,7 +18,17 @@ from numpy import ndarray
 from PIL import Image, ImageFilter
 from safetensors.numpy import save
 
-from mezzotint.curation.judges.quality import BY_HAND, CARD, EMBEDDER, FILE, SCORES, QualityHead, by_hand, features
+from mezzotint.curation.judges.quality import (
+    BY_HAND,
+    CARD,
+    EMBEDDER,
+    FILE,
+    MADE_WITH,
+    SCORES,
+    QualityHead,
+    by_hand,
+    features,
+)
 from mezzotint.curation.planting import DEFECTS, on_white
 from mezzotint.curation.profiling.decoding import decode
 from mezzotint.curation.runner import Progress, silent
@@ -79,8 +89,9 @@ def train_quality(
     shards = find_shards(corpus)
     chosen = _choose(corpus, pictures, seed)
     folder = out / "features"
-    origin = {"shards": [StoredFile.of(path).sha256 for path in shards], "version": _VERSION, "seed": seed}
-    made_of.keep_only(folder, origin | {"pictures": chosen}, ("part-*.npz",))
+    digests = [StoredFile.of(path).sha256 for path in shards]
+    origin = {"shards": digests, "version": _VERSION, "seed": seed, "pictures": chosen, **MADE_WITH}
+    made_of.keep_only(folder, origin, ("part-*.npz",))
     with progress("planting", len(chosen)) as advance:
         for number, records in enumerate(_batches(corpus, frozenset(chosen))):
             path = folder / f"part-{number:05d}.npz"
@@ -91,7 +102,7 @@ def train_quality(
     head = _fit(examples, penalty)
     areas = measure(head, examples)
     tensors = {"weights": head.weights, "biases": head.biases, "mean": head.mean, "deviation": head.deviation}
-    atomic.write_bytes(out / FILE, save(tensors))
+    atomic.write_bytes(out / FILE, save(tensors, MADE_WITH))
     atomic.write_text(out / CARD, card(corpus.name, examples, penalty, areas))
     return areas
 
@@ -178,10 +189,17 @@ def _versions(record: Record, corpus: Path, seed: int) -> Iterator[bytes]:
     """The picture as found, then with each defect, as files."""
     picture = on_white(encoded(record, corpus))
     rng = np.random.default_rng([*_numbers(record.id, seed), 1])
-    for spoiled in (picture, *(_spoiled(picture, kind, rng) for kind, _ in SCORES.values())):
-        sink = BytesIO()
-        spoiled.save(sink, str(rng.choice(_FORMATS)), quality=int(rng.integers(75, 96)))
-        yield sink.getvalue()
+    for kind in (None, *(kind for kind, _ in SCORES.values())):
+        shown = picture if kind is None else _spoiled(picture, kind, rng)
+        # Some defects of `planting` leave traces of a JPEG: no more than all versions of a picture have.
+        traced = Image.blend(shown, on_white(_file(shown, "JPEG", 92)), float(rng.uniform(*_STRENGTH)))
+        yield _file(traced, str(rng.choice(_FORMATS)), int(rng.integers(75, 96)))
+
+
+def _file(picture: Image.Image, format: str, quality: int) -> bytes:
+    sink = BytesIO()
+    picture.save(sink, format, quality=quality)
+    return sink.getvalue()
 
 
 def _spoiled(picture: Image.Image, kind: str, rng: np.random.Generator) -> Image.Image:
