@@ -76,6 +76,8 @@ class TestPlans:
         assert plan.placement == Placement(quantize="nf4", offload="model")
         with pytest.raises(InputError, match="another --quantize or --offload may do"):
             planned(folder, quantize="nf4", offload="none", memory=1000)
+        with pytest.raises(InputError, match="a smaller picture may do"):
+            planned(folder, memory=1000)
 
     def test_a_prompt_of_the_largest_length_has_a_plan(self, folder: Path) -> None:
         """Tokens are guessed before a tokenizer is there, and letters may be few tokens."""

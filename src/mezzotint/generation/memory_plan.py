@@ -141,10 +141,11 @@ def plan_memory(
                 return plan
             best = plan if best is None or plan.peak < best.peak else best
     assert best is not None
+    is_open = quantize is None and offload is None
     raise InputError(
         f"{sources.name} does not fit into {most / 1e9:.2f} GB: it takes {best.peak / 1e9:.2f} GB with "
         f"{best.placement.quantize or 'weights as they are'} and offload {best.placement.offload}; "
-        "a smaller picture or another --quantize or --offload may do"
+        f"a smaller picture {'' if is_open else 'or another --quantize or --offload '}may do"
     )
 
 
