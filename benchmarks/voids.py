@@ -1,10 +1,10 @@
 """Concepts that were removed from a corpus: does `mezzotint curate voids` list these, and only these?
 
-    python -m benchmarks.voids --corpus CORPUS --work FOLDER [--clip mini-clip] [--write docs/vectors.md]
+    python -m benchmarks.voids --corpus CORPUS --work FOLDER [--write docs/vectors.md]
 
-The reference is the everyday sprites as they are; the corpus, the same at other places, sizes and grounds but for 12
-concepts, four times others. The command sees pictures only, and what it lists is scored as it stands. Some minutes on
-one core; --work keeps what is embedded, so a killed run goes on.
+The reference is sprites of everyday concepts as they are; the corpus, the same at other places, sizes and grounds but
+for twelve concepts, other ones in each draw. The command sees pictures only, and what it lists is scored as it stands.
+Three minutes on two cores; --work keeps what is embedded, so a killed run goes on.
 """
 
 import argparse
@@ -25,7 +25,7 @@ from mezzotint.data.picture_batches import Framing
 from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import Record, read_records, write_shard
 
-REMOVED, DRAWS = 12, 4
+REMOVED = 12
 FRAMING = Framing(size=128, scales=(0.6, 1.0), colours=0.6)
 TITLE = "Missing concepts"
 
@@ -33,27 +33,29 @@ TITLE = "Missing concepts"
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--corpus", type=Path, required=True, help="what mezzotint corpus build made")
-    options.add_argument("--clip", default="mini-clip", help="by which pictures are embedded")
+    options.add_argument("--pictures", default="efficientnet-lite0", help="by what they are embedded")
+    options.add_argument("--concepts", type=int, default=150)
+    options.add_argument("--draws", type=int, default=4)
     options.add_argument("--work", type=Path, required=True)
     options.add_argument("--write", type=Path)
     args = options.parse_args()
-    codes = everyday()
+    codes = set(np.random.default_rng(0).choice(everyday(), args.concepts, replace=False).tolist())
     sprites = [
         record
         for record in read_records(args.corpus, parts=["sprites"])
         if record.concept in codes and record.style in STYLES
     ]
-    embed(args.work / "reference", sprites, args.clip)
+    embed(args.work / "reference", sprites, args.pictures)
     concepts = sorted({str(record.concept) for record in sprites})
     lines = [
-        f"{len(concepts)} concepts in {len(sprites)} pictures, {REMOVED} removed; pictures by {Path(args.clip).name}.",
+        f"{len(concepts)} concepts in {len(sprites)} pictures, {REMOVED} removed; by {Path(args.pictures).name}.",
         "",
         "| draw | listed | of them removed: precision | of the removed: recall |",
         "| --- | --- | --- | --- |",
     ]
-    for draw in range(DRAWS):
+    for draw in range(args.draws):
         removed = set(np.random.default_rng(draw).choice(concepts, REMOVED, replace=False).tolist())
-        listed = missing(args.corpus, args.work, args.clip, draw, [s for s in sprites if s.concept not in removed])
+        listed = missing(args.corpus, args.work, args.pictures, draw, [s for s in sprites if s.concept not in removed])
         right = len(listed & removed)
         lines.append(f"| {draw} | {len(listed)} | {right / max(len(listed), 1):.2f} | {right / REMOVED:.2f} |")
     print("\n".join(lines))
@@ -61,24 +63,24 @@ def main() -> None:
         write_section(args.write, TITLE, [f"{machine()}.", "", *lines])
 
 
-def missing(corpus: Path, work: Path, clip: str, draw: int, sprites: Sequence[Record]) -> set[str]:
+def missing(corpus: Path, work: Path, embedder: str, draw: int, sprites: Sequence[Record]) -> set[str]:
     """The concepts that the command lists."""
     rng = np.random.default_rng(draw)
     placed = (
         replace(one, picture=png(FRAMING.draw(decode(one, corpus), rng)), width=128, height=128) for one in sprites
     )
-    vectors = embed(work / f"thinned-{draw}", placed, clip)
+    vectors = embed(work / f"thinned-{draw}", placed, embedder)
     plan = work / f"plan-{draw}.jsonl"
     run(["curate", "voids", str(vectors), "--reference", str(work / "reference-vectors"), "--out", str(plan)])
     return {json.loads(line)["concept"] for line in plan.read_text().splitlines()}
 
 
-def embed(corpus: Path, records: Iterable[Record], clip: str) -> Path:
+def embed(corpus: Path, records: Iterable[Record], embedder: str) -> Path:
     """The records as a corpus and its vectors, made once; returns the vectors' folder."""
     if not corpus.is_dir():
         write_shard(corpus / "sprites" / "records-00000.parquet", list(records))
     vectors = corpus.with_name(f"{corpus.name}-vectors")
-    run(["curate", "embed", str(corpus), "--out", str(vectors), "--pictures", clip])
+    run(["curate", "embed", str(corpus), "--out", str(vectors), "--pictures", embedder])
     return vectors
 
 

@@ -71,7 +71,7 @@ def spherical_k_means(vectors: Float[ndarray, "n d"], count: int, seed: int) -> 
         own = slice(bounds[one], bounds[one + 1])
         start[own] = _k_means(vectors[part == one], int(own.stop - own.start), seed, iterations=_ITERATIONS)
 
-    in_threads(divide, np.flatnonzero(np.diff(bounds)))
+    in_threads(divide, np.flatnonzero(np.diff(bounds)).tolist())
     return _k_means(vectors, count, seed, iterations=_AFTER_PARTS, start=start)
 
 
