@@ -10,7 +10,11 @@ from mezzotint.cli.curate_judges import Judges, chosen
 from mezzotint.cli.main import main
 from mezzotint.curation.judges.tags import Tagger
 
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")  # Daft's, of its worker processes
+# Daft's, of its worker processes; it waits 5 s for one to end, and one with torch takes longer on a busy machine.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:subprocess .* is still running:ResourceWarning"),
+]
 
 
 def write_pictures(folder: Path, count: int) -> Path:

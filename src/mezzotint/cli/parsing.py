@@ -4,7 +4,7 @@ import io
 import re
 from collections.abc import Sequence
 from contextlib import redirect_stderr
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from itertools import dropwhile, takewhile
 from typing import Annotated, Any, get_args, get_type_hints
 
@@ -49,6 +49,9 @@ def _leave_out_empty_defaults(options: Any) -> None:
         return
     hints = get_type_hints(options, include_extras=True)
     for field in fields(options):
+        group = next(iter(get_args(hints[field.name])), None)
+        if is_dataclass(group):
+            _leave_out_empty_defaults(group)
         if field.default is None or field.default is False or field.default in ("", ()):
             hints[field.name] = Annotated[hints[field.name], tyro.conf.arg(help_behavior_hint="")]
     options.__annotations__ = hints
