@@ -91,14 +91,15 @@ def test_kinds_are_drawn_evenly_and_too_few_pictures_are_refused(corpus: Path) -
 def test_the_command_and_a_rerun(
     corpus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["curate", "train-quality", str(corpus), "--out", str(tmp_path), "--pictures", "60"]) == 0
+    monkeypatch.setattr(quality_training, "LEAST_PICTURES", 20)
+    assert main(["curate", "train-quality", str(corpus), "--out", str(tmp_path), "--pictures", "24"]) == 0
     assert "quality_blur" in capsys.readouterr().out
     assert "held out" in (tmp_path / "card.md").read_text()
     head = load_quality_head(tmp_path)
     part = sorted((tmp_path / "features").glob("*.npz"))[1]
     before = {path: path.stat().st_mtime_ns for path in part.parent.glob("*.npz")}
     part.unlink()
-    areas = train_quality(corpus, tmp_path, pictures=60, penalty=1.0, seed=0)
+    areas = train_quality(corpus, tmp_path, pictures=24, penalty=1.0, seed=0)
     assert {path for path, when in before.items() if path.stat().st_mtime_ns != when} == {part}
     np.testing.assert_array_equal(load_quality_head(tmp_path).weights, head.weights)
     assert min(area.head for area in areas if area.score == "quality_colour_cast") > 0.8
