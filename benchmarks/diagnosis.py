@@ -1,6 +1,6 @@
 """Planted faults of a training corpus: are they found from what a model fine-tuned on it gets wrong?
 
-    python -m benchmarks.diagnosis --corpus CORPUS --clip MINI-CLIP --work FOLDER [--write docs/vectors.md]
+    python -m benchmarks.diagnosis --corpus CORPUS --work FOLDER [--write docs/vectors.md]
 
 Captions of ten concepts stand over pictures of ten others, among the everyday corpus. The mini is
 fine-tuned on it, in half of the steps on the mislabelled part alone, and paints 40 concepts. Where the examiner does
@@ -45,7 +45,8 @@ TITLE = "Planted faults"
 def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("--corpus", type=Path, required=True, help="what mezzotint corpus build made")
-    options.add_argument("--clip", default="mini-clip", help="by which pictures and prompts are embedded")
+    options.add_argument("--pictures", default="efficientnet-lite0", help="by what pictures are embedded")
+    options.add_argument("--captions", default="sentences", help="by what captions and prompts are")
     options.add_argument("--work", type=Path, required=True)
     options.add_argument("--steps", type=int, default=200, help=f"of the fine-tuning, {BATCH} samples each")
     options.add_argument("--minutes", type=float, help="of fine-tuning in this call, which then ends; call it again")
@@ -63,7 +64,7 @@ def main() -> None:
     paint(args.work, asked)
     if args.until == "paint":
         return
-    lines = diagnosis(args.corpus, args.work, args.clip, asked, said)
+    lines = diagnosis(args.corpus, args.work, ("--pictures", args.pictures, "--captions", args.captions), asked, said)
     print("\n".join(lines))
     if args.write is not None:
         write_section(args.write, TITLE, [machine(), "", *lines])
@@ -137,7 +138,9 @@ def paint(work: Path, asked: Sequence[Concept]) -> None:
         run([*command, "--seed", "0", "--count", str(SEEDS), "--steps", "12"])
 
 
-def diagnosis(corpus: Path, work: Path, clip: str, asked: Sequence[Concept], said: Sequence[str]) -> list[str]:
+def diagnosis(
+    corpus: Path, work: Path, embedders: Sequence[str], asked: Sequence[Concept], said: Sequence[str]
+) -> list[str]:
     failed = judge(corpus, work, asked)
     poisoned = np.repeat([concept.code in said for concept in asked], SEEDS)
     for name, chosen in (("failed", failed), ("succeeded", ~failed)):
@@ -147,7 +150,7 @@ def diagnosis(corpus: Path, work: Path, clip: str, asked: Sequence[Concept], sai
             if wanted:
                 shutil.copy(path, work / name / path.name)
     vectors = work / "vectors"
-    run(["curate", "embed", str(work / "corpus"), "--out", str(vectors), "--pictures", clip, "--captions", clip])
+    run(["curate", "embed", str(work / "corpus"), "--out", str(vectors), *embedders])
     command = ["curate", "diagnose", str(vectors), "--failed", str(work / "failed")]
     run([*command, "--succeeded", str(work / "succeeded"), "--out", str(work / "diagnosis")])
     pruned = read_list(work / "diagnosis" / "prune.jsonl")
