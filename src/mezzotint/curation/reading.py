@@ -19,6 +19,7 @@ from mezzotint.errors import FileFormatError
 from mezzotint.perception.text_reader import RapidOcr, TextReader
 
 PRUNE = "prune.jsonl"
+_SIDE = 400  # pixels of the longer side, at least; less than twice as many
 READ = (
     pa.field("text", pa.string()),
     pa.field("text_language", pa.string()),
@@ -33,7 +34,7 @@ class ReadText:
     """Appends what is read in each picture, at about 512 pixels."""
 
     name: str = "text"
-    version: str = "1"
+    version: str = "2"
     resources: Resources = CPU
     reads: tuple[str, ...] = ("picture",)
     writes: tuple[pa.Field, ...] = READ
@@ -56,7 +57,7 @@ class ReadText:
 def read(data: bytes, reader: TextReader) -> tuple[dict[str, Any], str | None]:
     """The columns of one picture; or none, and why it cannot be read."""
     try:
-        picture = decode(data)
+        picture = decode(data, _SIDE)
     except FileFormatError as error:
         return {}, str(error)
     lines = surely_read(reader.read(picture.rgb))
