@@ -24,7 +24,7 @@ def test_a_ramp_is_not_clear_at_all_and_a_parabola_is_as_clear_as_it_is_bent() -
 
 def test_a_picture_without_an_edge_has_none_that_is_blurred() -> None:
     assert clarity(flat()[..., 0]) == 2.0
-    assert clarity((flat()[..., 0] + np.arange(256, dtype=np.uint8) // 64)) == 2.0
+    assert clarity(flat()[..., 0] + np.arange(256, dtype=np.uint8) // 64) == 2.0
 
 
 @pytest.mark.parametrize("seed", range(5))
