@@ -4,14 +4,17 @@
 
 The device is the processor: measured is the anonymous memory of a process (RssAnon), from its start to its end, sampled
 every few milliseconds; what it maps from files counts nothing. At scale 1 the model has 0.7 billion parameters.
+
+Then what is predicted for Z-Image-Turbo on a GPU: files of its sizes without their data are all that this needs.
 """
 
 import argparse
 import json
+import math
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +23,10 @@ import torch
 from benchmarks.timing import machine
 from torch import nn
 
+from mezzotint.errors import InputError
+from mezzotint.generation.memory_plan import Workload, parse_memory, plan_memory
 from mezzotint.models import autoencoder, bundle, single_stream, text
+from mezzotint.models.sources import as_sources
 from mezzotint.runtime import atomic
 
 PLANS: tuple[dict[str, Any], ...] = (
@@ -36,6 +42,8 @@ TEXT = replace(
     text.QWEN3_4B, vocab_size=4096, hidden_size=1024, intermediate_size=3072, num_hidden_layers=14,
     num_attention_heads=16, num_key_value_heads=8,
 )  # fmt: skip
+
+BUDGETS = ("24GB", "16GB", "12GB", "8GB", "6GB", "4GB")
 
 MEASURING = """
 import json, sys, threading, time
@@ -79,7 +87,8 @@ def main() -> None:
     args = options.parse_args()
     lines = []
     with tempfile.TemporaryDirectory() as folder:
-        for line in report(write_model(Path(folder), args.scale), args.side):
+        measured = report(write_model(Path(folder) / "random", args.scale), args.side)
+        for line in (*measured, *predictions(write_released_sizes(Path(folder) / "Z-Image-Turbo"))):
             print(line, flush=True)
             lines.append(line)
     if args.write:
@@ -108,11 +117,32 @@ held, its libraries included.
         )
 
 
+def predictions(model: Path) -> Iterator[str]:
+    """What is planned for a GPU with less and less memory."""
+    yield "\n## Z-Image-Turbo, predicted\n"
+    yield """1024×1024 in bf16 without guidance, from the prompt to the picture, text encoder included. For a GPU, from
+shapes alone, without what CUDA itself takes; not measured: no GPU was at hand.
+"""
+    yield "| `--memory` | weights | `--offload` | decoded | at most, GB | phase |"
+    yield "| --- | --- | --- | --- | --- | --- |"
+    for budget in BUDGETS:
+        work = Workload(width=1024, height=1024, pictures=1, branches=1)
+        try:
+            plan = plan_memory(
+                as_sources(model), torch.device("cuda"), torch.bfloat16, work, memory=parse_memory(budget)
+            )
+        except InputError as cause:
+            yield f"| {budget} | {cause} | | | | |"
+            continue
+        phase = max(plan.phases, key=plan.phases.__getitem__)
+        weights, decoded = plan.placement.quantize or "as they are", "whole" if plan.tile is None else "in tiles"
+        yield f"| {budget} | {weights} | {plan.placement.offload} | {decoded} | {plan.peak / 1e9:.1f} | {phase} |"
+
+
 def write_model(folder: Path, scale: float) -> Path:
     """A folder in Z-Image's layout, every matrix random, in bf16; `scale` is of its layers."""
     transformer = replace(TRANSFORMER, n_layers=max(1, round(TRANSFORMER.n_layers * scale)))
     tower = replace(TEXT, num_hidden_layers=max(2, round(TEXT.num_hidden_layers * scale)))
-    mini = bundle.find_model("mini")
     torch.set_default_dtype(torch.bfloat16)
     network, pictures, language = (
         randomised(network)
@@ -132,6 +162,43 @@ def write_model(folder: Path, scale: float) -> Path:
         file = bundle.TRANSFORMERS_WEIGHTS if name == "text_encoder" else bundle.DIFFUSERS_WEIGHTS
         bundle.write_weights(folder / name, state, file)
         atomic.write_json(folder / name / "config.json", config)
+    return copy_small_parts(folder)
+
+
+def write_released_sizes(folder: Path) -> Path:
+    """The published model's files, all zeros, none of which is on the disk."""
+    with torch.device("meta"):
+        pictures, language = autoencoder.Autoencoder(autoencoder.FLUX), text.build(text.QWEN3_4B)
+    transformer = single_stream.published_shapes(single_stream.Z_IMAGE_6B)
+    shapes = {
+        "transformer": (transformer, single_stream.Z_IMAGE_6B.to_json()),
+        "vae": ({name: x.shape for name, x in pictures.state_dict().items()}, autoencoder.FLUX.to_json()),
+        "text_encoder": ({name: x.shape for name, x in language.state_dict().items()}, text.QWEN3_4B.to_json()),
+    }
+    for name, (stored, config) in shapes.items():
+        file = bundle.TRANSFORMERS_WEIGHTS if name == "text_encoder" else bundle.DIFFUSERS_WEIGHTS
+        atomic.write_json(folder / name / "config.json", config)
+        write_zeros(folder / name / f"{file}.safetensors", stored)
+    return copy_small_parts(folder)
+
+
+def write_zeros(path: Path, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """A safetensors file in bf16 whose data are a hole."""
+    header: dict[str, Any] = {}
+    end = 0
+    for name, shape in shapes.items():
+        begin, end = end, end + 2 * math.prod(shape)
+        header[name] = {"dtype": "BF16", "shape": list(shape), "data_offsets": [begin, end]}
+    raw = json.dumps(header).encode()
+    raw += b" " * (-len(raw) % 8)
+    with path.open("wb") as file:
+        file.write(len(raw).to_bytes(8, "little") + raw)
+        file.truncate(8 + len(raw) + end)
+
+
+def copy_small_parts(folder: Path) -> Path:
+    """The mini's tokenizer, scheduler and settings."""
+    mini = bundle.find_model("mini")
     for path in (*mini.glob("tokenizer/*"), *mini.glob("scheduler/*"), mini / bundle.INDEX, mini / "mezzotint.json"):
         target = folder / path.relative_to(mini)
         target.parent.mkdir(exist_ok=True)

@@ -55,3 +55,11 @@ def test_hints_reach_the_layers_they_are_for(model: Path, tmp_path: Path) -> Non
 def test_impossible_thresholds_are_refused(pipe: Pipeline, threshold: float) -> None:
     with pytest.raises(InputError, match="cache"):
         latents(pipe, threshold)
+
+
+def test_processes_that_divide_a_batch_would_skip_different_steps(
+    pipe: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipe.model, "divide", lambda network: network)
+    with pytest.raises(InputError, match="leave one out"):
+        pipe("a red disc", **OPTIONS, cache=0.1)

@@ -26,6 +26,7 @@ from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
 from mezzotint.generation.batches import decoded_together, sampled_together
 from mezzotint.generation.compiling import compile_network, forget_graphs
+from mezzotint.generation.guidance_parallel import alone
 from mezzotint.generation.inputs import Inputs, as_images, as_rgb
 from mezzotint.generation.loading import has_blocks
 from mezzotint.generation.memory_plan import Plan, Workload, parse_memory, plan_memory
@@ -328,8 +329,11 @@ class Pipeline:
         """What the request is for this model: its pictures are encoded, its batches can be run.
 
         Raises:
-            InputError: This model cannot make the request's size, take one of its prompts whole, or use its pictures.
+            InputError: This model cannot make the request's size, take one of its prompts whole, or use its pictures; or
+                steps are to be skipped by processes that each see some of the batch only.
         """
+        if request.cache > 0 and self.model.divide is not alone:
+            raise InputError("a cache decides by the whole batch, of which each process has a part; leave one out")
         return self.model.task(request)
 
     def sample(self, request: Request, task: Task, on_step: OnStep = ignore) -> Iterator[tuple[list[Job], Latents]]:
