@@ -1,8 +1,9 @@
 """A section of a page of docs: written again by the benchmark that measured it, the rest left as it is."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
 
@@ -28,3 +29,18 @@ def write_section(page: Path, title: str, lines: Sequence[str]) -> None:
     else:
         sections[place] = section
     atomic.write_text(page, "\n## ".join(sections))
+
+
+def write_marked(page: Path, name: str, lines: Iterable[str]) -> None:
+    """Replace what stands between `<!-- measured: name -->` and `<!-- end of name -->`.
+
+    Raises:
+        InputError: The page has no such marks.
+    """
+    start, end = f"<!-- measured: {name} -->", f"<!-- end of {name} -->"
+    text = page.read_text(encoding="utf-8")
+    if start not in text or end not in text:
+        raise InputError(f"{page} has no place for {name}: write {start} and {end} where it belongs")
+    before, rest = text.split(start, 1)
+    body = "\n".join(lines).strip()
+    atomic.write_text(page, f"{before}{start}\n{body}\n{end}{rest.split(end, 1)[1]}")

@@ -15,9 +15,11 @@ def test_writes_a_report_in_three_forms(
 ) -> None:
     out = tmp_path / "report"
     arguments = [str(model), "--suite", "scenes", "--data", str(corpus), "--out", str(out), "--judge", str(judge)]
+    arguments += ["--limit", "2"]
     assert main(["evaluate", *arguments, "--device", "cpu"]) == 0
     shown = capsys.readouterr().out
     assert "scenes: Scenes" in shown
+    assert "tiny: seconds: scenes" in shown
     assert shown.rstrip().endswith("report.md")
     content = json.loads((out / "report.json").read_text())
     assert content["conditions"]["seed"] == 0

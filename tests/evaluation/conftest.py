@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,12 @@ from mezzotint.generation.pipeline import Pipeline
 from mezzotint.perception.efficientnet import LITE0, EfficientNetLite
 from mezzotint.recipes.tiny import tiny_judge
 from mezzotint.runtime.packages import cached_at
+from mezzotint.synthesis.scenes.backgrounds import SKIMAGE
 from mezzotint.synthesis.scenes.part import Scenes
 from mezzotint.synthesis.scenes.text import FONTS
 
 KINDS = ("counting", "colour", "position", "pair", "text")
+NEEDED = (SKIMAGE, *dict.fromkeys(FONTS[name].package for name in small_packages.FONTS))
 HELD_OUT = (45, 55, 75, 91, 105, 112, 124, 219, 254, 374)  # two scenes of each kind, of the split "test"
 
 
@@ -47,7 +50,8 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def judge(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("judge")
-    run = tiny_judge().prepare(options(small_packages.CORPUS, folder / "run"))
+    recipe = replace(tiny_judge(), fonts=small_packages.FONTS, fetch=small_packages.fetch)
+    run = recipe.prepare(options(small_packages.CORPUS, folder / "run"))
     run.export(folder / "judge")
     return folder / "judge"
 
@@ -65,12 +69,15 @@ def shared_cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def cache(shared_cache: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A cache of the tests' own, with the font of the contact sheet; one gallery serves them all."""
+    """A cache of the tests' own, with the small packages that scenes are made of; one gallery serves them all."""
     monkeypatch.setenv("MEZZOTINT_CACHE", str(shared_cache))
-    place = cached_at(FONTS["hei"].package)
-    place.parent.mkdir(parents=True, exist_ok=True)
-    if not place.exists():
-        place.symlink_to(small_packages.fetch(FONTS["hei"].package))
+    for package in NEEDED:
+        place = cached_at(package)
+        place.parent.mkdir(parents=True, exist_ok=True)
+        if not place.exists():
+            place.symlink_to(small_packages.fetch(package))
+    for name in set(FONTS) - set(small_packages.FONTS):
+        monkeypatch.delitem(FONTS, name)  # type: ignore[arg-type]
     return shared_cache
 
 
@@ -79,7 +86,7 @@ def few_concepts(monkeypatch: pytest.MonkeyPatch) -> tuple[concept_list.Concept,
     """The concepts that the small corpus can show, in place of the 200."""
     codes = ("1f415", "1f408", "1f34e", "1f697", "1f680")
     found = tuple(concept for concept in concept_list.concepts() if concept.code in codes)
-    for module in ("concepts", "distribution"):
+    for module in ("answers", "concepts", "distribution", "sizes", "styles"):
         monkeypatch.setattr(f"mezzotint.evaluation.{module}.concepts", lambda: found)
     return found
 

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from mezzotint.evaluation import distribution
+from mezzotint.evaluation.answers import ask
 from mezzotint.evaluation.concept_list import Concept
 from mezzotint.evaluation.examination import Examination
 from mezzotint.evaluation.frechet import frechet_distance
@@ -20,11 +21,9 @@ def test_the_rows(few_concepts: tuple[Concept, ...], examine: Callable[[], Exami
 def test_what_the_suite_concepts_painted_is_used_again(
     few_concepts: tuple[Concept, ...], examine: Callable[[], Examination]
 ):
-    from mezzotint.evaluation import concepts
-
     examination = examine()
     for language in ("en", "zh"):
-        concepts._ask(examination, few_concepts, [language] * len(few_concepts))
+        ask(examination, few_concepts, [language] * len(few_concepts))
     known = set(examination.painter._painted)
     assert set(distribution.tasks_of(few_concepts, examination.seed)) == known
 

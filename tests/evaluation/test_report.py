@@ -3,7 +3,21 @@ import json
 import numpy as np
 import pytest
 
-from mezzotint.evaluation.report import Report, Row, Table, compare, difference, markdown, mean, plain, share, statistic
+from mezzotint.evaluation.report import (
+    Report,
+    Row,
+    Table,
+    compare,
+    constant,
+    difference,
+    duration,
+    markdown,
+    mean,
+    plain,
+    share,
+    statistic,
+    tables_of,
+)
 
 RIGHT, WRONG = np.array([True, True, False, True]), np.array([False, True, False, False])
 
@@ -67,3 +81,21 @@ def test_the_report_is_json_and_markdown():
     assert "- seed: 0" in text
     assert "## mini" in text
     assert "### Concepts" in text
+
+
+def test_a_table_comes_back_from_json():
+    content = json.loads(json.dumps(Report(conditions={}, tables={"mini": [table(RIGHT)]}).to_json()))
+    (back,) = tables_of(content, "mini")
+    assert markdown(back) == markdown(table(RIGHT))
+    assert (back.suite, back.note) == ("concepts", "What it means.")
+
+
+def test_what_is_known_has_no_spread():
+    assert str(constant(0.25, 40)) == "25.0 % [25.0, 25.0]"
+
+
+def test_the_time_of_each_suite_is_written():
+    models = {"mini": {"digest": "abc", "seconds": {"concepts": 61.4, "scenes": 30.2}}}
+    said = Report(conditions={"seed": 0, "models": models}, tables={}).to_markdown()
+    assert duration(models["mini"]["seconds"]) == "seconds: concepts 61, scenes 30, together 92"
+    assert "- seed: 0\n- mini: abc; seconds: concepts 61, scenes 30, together 92" in said

@@ -1,26 +1,32 @@
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
 from tests.evaluation.conftest import KINDS
+from tests.fixtures import small_packages
 
-from mezzotint.data.records import read_records
-from mezzotint.errors import InputError
 from mezzotint.evaluation import scenes
 from mezzotint.evaluation.examination import Examination
 from mezzotint.perception.scene_judge import Maps
-from mezzotint.synthesis.scenes.held_out import split_of
-from mezzotint.synthesis.scenes.truth import Scene
+from mezzotint.synthesis.scenes.backgrounds import Photographs
+from mezzotint.synthesis.scenes.captions import captions
+from mezzotint.synthesis.scenes.casting import Props
+from mezzotint.synthesis.scenes.held_out import facts, is_held_out, split_of
+from mezzotint.synthesis.scenes.library import SpriteLibrary
+from mezzotint.synthesis.scenes.text import Fonts
+from mezzotint.synthesis.scenes.truth import pixel_size
 from mezzotint.synthesis.scenes.truth_maps import CHARACTERS, COLOURS, IGNORED, NOUNS, TruthMaps, truth_maps
 
 GRID, SURE = 16, 12.0
+FONTS = Fonts(small_packages.fetch, small_packages.FONTS)
 
 
-def held_out(corpus: Path, kind: str) -> Scene:
-    (first, *_) = (record for record in read_records(corpus, parts=["scenes"], splits=["test"]) if record.group == kind)
-    return Scene.from_json(first.truth or "")
+@pytest.fixture(scope="module")
+def props() -> Props:
+    return Props(
+        sprites=SpriteLibrary(small_packages.CORPUS), photographs=Photographs(small_packages.fetch), fonts=FONTS
+    )
 
 
 def perfect_judge(truth: TruthMaps) -> Maps:
@@ -39,20 +45,22 @@ def perfect_judge(truth: TruthMaps) -> Maps:
 
 
 @pytest.mark.parametrize("name", scenes.SKILLS)
-def test_who_sees_what_is_there_answers_right(corpus: Path, name: str):
+def test_who_sees_what_is_there_answers_right(props: Props, name: str):
     skill = scenes.SKILLS[name]
-    scene = held_out(corpus, skill.kind)
-    assert skill.answers(perfect_judge(truth_maps(scene, GRID)), scene)
+    for one in scenes.held_out(props, skill, 3):
+        assert skill.answers(perfect_judge(truth_maps(one.scene, GRID, FONTS)), one.scene)
 
 
-def test_other_truths_are_wrong_answers(corpus: Path):
-    counting, position = held_out(corpus, "counting"), held_out(corpus, "position")
-    maps = perfect_judge(truth_maps(counting, GRID))
-    assert not scenes.count_is_right(maps, replace(counting, objects=(*counting.objects, counting.objects[0])))
-    assert position.relation is not None
-    turned = replace(position.relation, subject=position.relation.reference, reference=position.relation.subject)
-    maps = perfect_judge(truth_maps(position, GRID))
-    assert not scenes.relation_is_right(maps, replace(position, relation=turned))
+def test_other_truths_are_wrong_answers(props: Props):
+    (counting,) = scenes.held_out(props, scenes.SKILLS["counting"], 1)
+    maps = perfect_judge(truth_maps(counting.scene, GRID, FONTS))
+    more = replace(counting.scene, objects=(*counting.scene.objects, counting.scene.objects[0]))
+    assert not scenes.count_is_right(maps, more)
+    scene = scenes.held_out(props, scenes.SKILLS["position"], 1)[0].scene
+    assert scene.relation is not None
+    turned = replace(scene.relation, subject=scene.relation.reference, reference=scene.relation.subject)
+    maps = perfect_judge(truth_maps(scene, GRID, FONTS))
+    assert not scenes.relation_is_right(maps, replace(scene, relation=turned))
 
 
 def test_other_strings_are_near_in_length_and_never_the_same():
@@ -63,23 +71,22 @@ def test_other_strings_are_near_in_length_and_never_the_same():
     assert all(other.isdigit() and len(other) == 3 for other in scenes.other_strings("385", "en"))
 
 
-def test_what_is_asked_was_held_out(corpus: Path):
-    for skill in scenes.SKILLS.values():
-        asked = scenes.held_out(corpus, skill, 2)
-        assert [one.language for one in asked] == ["en", "zh"]
-        for one in asked:
-            assert split_of(one.scene) == "test"
-            assert one.prompt in [c.text for c in one.record.captions if c.language == one.language]
-
-
-def test_a_corpus_without_held_out_scenes_is_refused(tmp_path: Path, corpus: Path):
-    (tmp_path / "sprites").symlink_to(corpus / "sprites")
-    with pytest.raises(InputError, match="has 0 held-out scenes of 'text'"):
-        scenes.held_out(tmp_path, scenes.SKILLS["text"], 2)
+@pytest.mark.parametrize("name", scenes.SKILLS)
+def test_what_is_asked_was_held_out_and_is_what_the_skill_is_about(props: Props, name: str):
+    skill = scenes.SKILLS[name]
+    asked = scenes.held_out(props, skill, 4)
+    assert [one.language for one in asked] == ["en", "zh", "en", "zh"]
+    for one in asked:
+        assert one.scene.kind == skill.kind
+        assert split_of(one.scene) == "test"
+        assert any(fact[0] == skill.fact and is_held_out(fact) for fact in facts(one.scene))
+        assert one.prompt in [c.text for c in captions(one.scene) if c.language == one.language]
+        assert one.real.shape == (1, 3, *reversed(pixel_size(one.scene.aspect, scenes.SIDE // 2, 8)))
+    assert [one.prompt for one in scenes.held_out(props, skill, 2)] == [one.prompt for one in asked[:2]]
 
 
 def test_the_table_has_a_column_for_each_skill(examine: Callable[[], Examination]):
-    examination = examine()
+    examination = replace(examine(), limit=2)
     (table,) = scenes.tables(examination)
     assert table.columns == ["counting", "colour", "position", "two objects", "text"]
     assert len(table.columns) == len(KINDS)
@@ -88,7 +95,8 @@ def test_the_table_has_a_column_for_each_skill(examine: Callable[[], Examination
         ("generated, English prompts", False),
         ("generated, Chinese prompts", False),
         ("judge on real scenes", True),
+        ("judge on real scenes, rebuilt", True),
         ("chance", True),
     ]
-    assert table.rows[4].figures["position"].value == 0.25
+    assert table.rows[5].figures["position"].value == 0.25
     assert len(examination.shown) == 10

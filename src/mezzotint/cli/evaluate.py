@@ -31,7 +31,7 @@ class Options:
     out: Path
     """The report's folder: report.json, report.md, contact-sheet.png."""
     suite: str = ALL
-    """concepts, scenes, reconstruction, distribution, several with commas between, or all."""
+    """concepts, styles, sizes, scenes, reconstruction, distribution, several with commas between, or all."""
     compare: str | None = None
     """Another model, on the same prompts and seeds, with the differences."""
     limit: int | None = None
@@ -50,7 +50,7 @@ class Options:
 def run(options: Options) -> None:
     from mezzotint.evaluation.examination import JUDGE, Examination, Resources
     from mezzotint.evaluation.painter import Painter
-    from mezzotint.evaluation.report import plain
+    from mezzotint.evaluation.report import duration, plain
     from mezzotint.evaluation.suites import report
     from mezzotint.generation.pipeline import Pipeline
 
@@ -73,6 +73,8 @@ def run(options: Options) -> None:
     for name, tables in found.tables.items():
         print(f"== {name}")
         print("\n".join(line for table in tables for line in plain(table)))
+    for name, model in found.conditions["models"].items():
+        print(f"{name}: {duration(model['seconds'])}")
     print(options.out / "report.md")
 
 

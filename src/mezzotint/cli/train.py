@@ -37,7 +37,8 @@ class Options:
     model: str | None = None
     """A model to build on: mini-base takes its autoencoder and text tower, mini-clip begins with its text tower."""
     start: str | None = None
-    """A model to go on from: mini-base starts with the weights of its transformer instead of random ones."""
+    """A model to go on from: mini-base starts with the weights of its transformer, mini-judge with those of a judge,
+    instead of random ones."""
     steps: int | None = None
     """How many steps in all, resumes included."""
     minutes: float | None = None

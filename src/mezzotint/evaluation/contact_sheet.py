@@ -12,7 +12,7 @@ from mezzotint.runtime import atomic
 from mezzotint.runtime.packages import fetch
 from mezzotint.synthesis.scenes.text import FONTS
 
-COLUMNS, MOST = 16, 96  # pictures in a row; pictures of a part, evenly chosen
+COLUMNS, MOST = 16, 48  # pictures in a row; pictures of a part, evenly chosen
 CELL, CAPTION, FRAME = 132, 30, 2  # pixels
 _FONT = "hei"  # it writes both languages
 _FRAMES = {True: (40, 160, 70), False: (214, 40, 40), None: (200, 200, 200)}

@@ -15,6 +15,11 @@ from mezzotint.evaluation.painter import Painter
 from mezzotint.models.bundle import EMBEDDED
 from mezzotint.perception.efficientnet import EfficientNetLite, load_efficientnet
 from mezzotint.perception.scene_judge import SceneJudge, load_scene_judge
+from mezzotint.runtime.packages import fetch
+from mezzotint.synthesis.scenes.backgrounds import Photographs
+from mezzotint.synthesis.scenes.casting import Props
+from mezzotint.synthesis.scenes.library import SpriteLibrary
+from mezzotint.synthesis.scenes.text import FONTS, Fonts
 
 JUDGE = EMBEDDED / "mini-judge"  # comes with the package; made by `mezzotint train mini-judge`
 
@@ -38,6 +43,13 @@ class Resources:
     @cached_property
     def gallery(self) -> Gallery:
         return load_gallery(self.corpus, self.examiner)
+
+    @cached_property
+    def props(self) -> Props:
+        """What scenes are made of: the corpus' sprites, the packages' photographs and fonts."""
+        return Props(
+            sprites=SpriteLibrary(self.corpus), photographs=Photographs(fetch), fonts=Fonts(fetch, tuple(FONTS))
+        )
 
     @cached_property
     def judge(self) -> SceneJudge:

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 from torch.nn import functional as F
 
+from mezzotint.data.buckets import Bucket
 from mezzotint.data.pictures import WHITE, Placement, place, to_tensor
 from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import Record, find_shards, read_records
@@ -22,6 +23,7 @@ from mezzotint.runtime.cache import cache_folder
 from mezzotint.runtime.progress import progress
 
 CANVAS = 128  # pixels: real sprites are brought to the size of the mini's pictures, so that both are equally sharp
+SQUARE = Bucket(CANVAS, CANVAS)
 VIEW = 160  # pixels: the side at which the examiner looks
 _BATCH = 64
 _ON_WHITE = Placement(scale=1.0, anchor=(0.5, 0.5), background=WHITE)
@@ -101,9 +103,9 @@ def unit(features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     return features / np.linalg.norm(features, axis=1, keepdims=True)
 
 
-def sprite_pictures(records: Sequence[Record], corpus: Path) -> Float[Tensor, "b 3 h w"]:
+def sprite_pictures(records: Sequence[Record], corpus: Path, size: Bucket = SQUARE) -> Float[Tensor, "b 3 h w"]:
     """Sprites on white, in [−1, 1], as the model is to paint them."""
-    return to_tensor([place(decode(record, corpus), CANVAS, CANVAS, _ON_WHITE) for record in records])
+    return to_tensor([place(decode(record, corpus), size.width, size.height, _ON_WHITE) for record in records])
 
 
 def load_gallery(corpus: Path, examiner: Examiner) -> Gallery:

@@ -36,10 +36,10 @@ def tables(examination: Examination) -> list[Table]:
     chosen, rows = held_out(resources.corpus, min(PICTURES, examination.limit or PICTURES)), []
     distance = load_perceptual(STAGES).to(resources.device)
     for name, pictures in chosen.items():
-        decoded = [_through(autoencoder, picture) for picture in pictures]
+        decoded = [rebuilt(autoencoder, picture) for picture in pictures]
         rows.append(_row(name, pictures, decoded, distance))
-        for original, rebuilt in list(zip(pictures, decoded, strict=True))[:_SHOWN]:
-            examination.show(SUITE, [name, f"{name}, rebuilt"], torch.stack([original[0], rebuilt[0]]), None)
+        for original, made in list(zip(pictures, decoded, strict=True))[:_SHOWN]:
+            examination.show(SUITE, [name, f"{name}, rebuilt"], torch.stack([original[0], made[0]]), None)
     note = (
         "Pictures of the splits val and test, of about 128² pixels, through the encoder (the posterior's mean) and the "
         "decoder. PSNR and SSIM: higher is better; the perceptual distance (LPIPS-like, see `perception.perceptual`): "
@@ -74,7 +74,8 @@ def _scene_pictures(records: Sequence[Record], corpus: Path) -> list[Float[Tenso
 
 
 @torch.inference_mode()
-def _through(autoencoder: Autoencoder, picture: Float[Tensor, "1 3 _ _"]) -> Float[Tensor, "1 3 _ _"]:
+def rebuilt(autoencoder: Autoencoder, picture: Float[Tensor, "1 3 _ _"]) -> Float[Tensor, "1 3 _ _"]:
+    """A picture after the encoder (the posterior's mean) and the decoder."""
     device = next(autoencoder.parameters()).device
     return autoencoder.decode(autoencoder.encode(picture.to(device))).clamp(-1, 1).cpu()
 

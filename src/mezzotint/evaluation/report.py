@@ -50,6 +50,11 @@ def statistic(value: float, replicates: Float[np.ndarray, "times"], count: int) 
     return Figure(value=value, interval=interval, count=count, unit="", replicates=replicates)
 
 
+def constant(value: float, count: int) -> Figure:
+    """A share that is known and not measured, such as chance over `count` items."""
+    return Figure(value=value, interval=Interval(value, value), count=count, unit="%")
+
+
 def difference(one: Figure, other: Figure) -> Figure:
     """`one` − `other`, paired by their items or resamples, with the paired bootstrap's interval."""
     if one.scores is not None and other.scores is not None:
@@ -117,6 +122,28 @@ class Report:
         return "\n".join(lines).rstrip() + "\n"
 
 
+def tables_of(content: Mapping[str, Any], model: str) -> list[Table]:
+    """One model's tables from a report's JSON, without what pairs two models."""
+    return [_table(table) for table in content["results"][model]]
+
+
+def _table(content: Mapping[str, Any]) -> Table:
+    rows = tuple(
+        Row(
+            name=row["name"],
+            reference=row["reference"],
+            figures={name: _figure(figure) for name, figure in row["figures"].items()},
+        )
+        for row in content["rows"]
+    )
+    return Table(suite=content["suite"], title=content["title"], note=content["note"], rows=rows)
+
+
+def _figure(content: Mapping[str, Any]) -> Figure:
+    interval = Interval(content["low"], content["high"])
+    return Figure(value=content["value"], interval=interval, count=content["count"], unit=content["unit"])
+
+
 def markdown(table: Table) -> list[str]:
     """The table's lines; reference rows in italics."""
     columns = table.columns
@@ -140,7 +167,17 @@ def plain(table: Table) -> list[str]:
 
 
 def _conditions(conditions: Mapping[str, Any]) -> Iterable[str]:
-    return (f"- {name.replace('_', ' ')}: {value}" for name, value in conditions.items())
+    for name, value in conditions.items():
+        if name == "models":
+            yield from (f"- {model}: {found['digest']}; {duration(found['seconds'])}" for model, found in value.items())
+        else:
+            yield f"- {name.replace('_', ' ')}: {value}"
+
+
+def duration(seconds: Mapping[str, float]) -> str:
+    """What each suite took, and all of them."""
+    parts = ", ".join(f"{suite} {spent:.0f}" for suite, spent in seconds.items())
+    return f"seconds: {parts}, together {sum(seconds.values()):.0f}"
 
 
 def _line(cells: Sequence[str]) -> str:

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from mezzotint.evaluation import concepts, distribution, reconstruction, scenes
+from mezzotint.evaluation import concepts, distribution, reconstruction, scenes, sizes, styles
 from mezzotint.evaluation.examination import Examination
 from mezzotint.evaluation.report import Report, Table, compare
 
@@ -12,6 +12,8 @@ Suite = Callable[[Examination], list[Table]]
 
 SUITES: Mapping[str, Suite] = {
     concepts.SUITE: concepts.tables,
+    styles.SUITE: styles.tables,
+    sizes.SUITE: sizes.tables,
     scenes.SUITE: scenes.tables,
     reconstruction.SUITE: reconstruction.tables,
     distribution.SUITE: distribution.tables,

@@ -17,6 +17,8 @@ from mezzotint.recipes.judge import JudgeRecipe
 from mezzotint.recipes.recipe import Plan
 from mezzotint.recipes.text import TextRecipe
 from mezzotint.recipes.transformer import TransformerRecipe
+from mezzotint.runtime.packages import fetch
+from mezzotint.synthesis.scenes.text import FONTS
 from mezzotint.synthesis.scenes.truth_maps import CHARACTERS, COLOURS, NOUNS
 from mezzotint.training.objectives.clip import PictureTextContrast
 from mezzotint.training.objectives.judge import SceneReadingLoss
@@ -145,23 +147,25 @@ def mini_joint() -> TransformerRecipe:
 
 
 def mini_judge() -> JudgeRecipe:
-    """0.8 M parameters."""
+    """2.9 M parameters."""
     return JudgeRecipe(
         judge=SceneJudgeConfig(
             picture_size=128,
-            widths=(32, 96),
-            blocks=(2, 4),
+            widths=(32, 96, 192),
+            blocks=(2, 2, 3),
+            joined_blocks=2,
+            letter_width=64,
             norm_groups=16,
             nouns=NOUNS,
             colours=COLOURS,
             characters=CHARACTERS,
         ),
         plan=Plan(
-            steps=1_250,
+            steps=2_000,
             batch=32,
             optimizer=Muon(
                 rest=AdamW(lr=3e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.05, rates={}),
-                matrices=("stages",),
+                matrices=("fine", "middle", "coarse", "up", "joined", "letters.halves", "letters.block"),
                 momentum=0.95,
             ),
             warmup=50,
@@ -171,11 +175,14 @@ def mini_judge() -> JudgeRecipe:
             log_every=50,
             validate_every=250,
             sample_every=250,
-            checkpoint_every=250,
+            checkpoint_every=100,
             keep_checkpoints=2,
         ),
         objective=SceneReadingLoss(empty_weight=0.05),
-        validation_batches=7,
+        lettered=0.25,
+        fonts=tuple(FONTS),
+        fetch=fetch,
+        validation_batches=12,
         dtype=torch.bfloat16,
     )
 

@@ -84,7 +84,15 @@ def tiny_judge() -> JudgeRecipe:
     recipe = mini_judge()
     return replace(
         recipe,
-        judge=replace(recipe.judge, picture_size=32, widths=(8, 16), blocks=(1, 1), norm_groups=4),
+        judge=replace(
+            recipe.judge,
+            picture_size=32,
+            widths=(8, 16, 16),
+            blocks=(1, 1, 1),
+            joined_blocks=1,
+            letter_width=16,
+            norm_groups=4,
+        ),
         plan=tiny_plan(recipe.plan),
         validation_batches=1,
     )

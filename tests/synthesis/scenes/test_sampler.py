@@ -2,8 +2,10 @@ from collections import Counter
 
 from mezzotint.synthesis.scenes.casting import READABLE, STANDS_OUT, Props
 from mezzotint.synthesis.scenes.colours import contrast, distance
+from mezzotint.synthesis.scenes.held_out import split_of
 from mezzotint.synthesis.scenes.renderer import Rendered
-from mezzotint.synthesis.scenes.sampler import sample_scene
+from mezzotint.synthesis.scenes.sampler import sample_lettering, sample_scene
+from mezzotint.synthesis.scenes.text import alphabet
 
 
 def test_a_scene_is_a_function_of_seed_and_index(props: Props) -> None:
@@ -81,3 +83,15 @@ def test_things_stand_out_from_plain_backgrounds(rendered: list[Rendered], props
             thing = scene.objects[0].thing
             edge = props.sprites.thing(thing.noun, scene.style, thing.paint).edge
             assert distance(edge, scene.background.paints[0].rgb) >= STANDS_OUT
+
+
+def test_letterings_show_every_character_about_equally_often(props: Props) -> None:
+    scenes = [sample_lettering(0, index, props) for index in range(200)]
+    assert scenes[:5] == [sample_lettering(0, index, props) for index in range(5)]
+    assert all(split_of(scene) != "test" for scene in scenes)
+    for language in ("en", "zh"):
+        lines = [line for scene in scenes for line in scene.writings if line.language == language]
+        counts = Counter("".join(line.text.upper() for line in lines))
+        assert set(counts) <= set(alphabet(language))
+        assert max(counts.values()) < 4 * sum(counts.values()) / len(alphabet(language)) + 5
+        assert {len(line.text) for line in lines} == set(range(1, 10 if language == "en" else 6))

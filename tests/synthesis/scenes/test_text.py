@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from mezzotint.synthesis.scenes.casting import Props
-from mezzotint.synthesis.scenes.text import FONTS, words
+from mezzotint.synthesis.scenes.text import FONTS, alphabet, words
 
 
 def test_a_missing_glyph_is_noticed(props: Props) -> None:
@@ -47,3 +47,20 @@ def test_every_font_is_described_in_both_languages() -> None:
     for font in FONTS.values():
         assert set(font.looks) == {"en", "zh"}
         assert font.package.licence in {"Bitstream-Vera", "Apache-2.0", "OFL-1.1"}
+
+
+def test_edges_are_where_the_ink_of_one_character_gives_way_to_the_next(props: Props) -> None:
+    edges = props.fonts.edges("sans-bold", "WI")
+    assert edges[0] == 0.0
+    assert edges[2] == 1.0
+    canvas = Image.new("RGB", (400, 400), "white")
+    ink = np.asarray(props.fonts.draw(canvas, "sans-bold", "WI", (0, 0, 0), (0, 0, 400, 400))).max(0)
+    first, last = np.flatnonzero(ink)[[0, -1]]
+    gap = np.flatnonzero(ink[first:last] == 0)
+    assert gap[0] - 12 <= edges[1] * (last - first) <= gap[-1] + 12  # a character is as wide as its advance
+
+
+def test_the_alphabets_spell_all_words() -> None:
+    assert set("".join(words("en")).upper()) <= set(alphabet("en"))
+    assert set("".join(words("zh")).upper()) <= set(alphabet("zh"))
+    assert set("0123456789") <= set(alphabet("en"))

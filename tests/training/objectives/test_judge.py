@@ -36,7 +36,15 @@ def test_ignored_cells_are_not_asked():
 def test_overfits_one_batch():
     config = tiny_judge().judge
     batch = SceneBatches(
-        small_packages.CORPUS, batch_size=4, size=config.picture_size, grid=config.grid, seed=0, split="train"
+        small_packages.CORPUS,
+        batch_size=4,
+        lettered=1,
+        size=config.picture_size,
+        grid=config.grid,
+        seed=0,
+        split="train",
+        fonts=small_packages.FONTS,
+        fetch=small_packages.fetch,
     ).at(0)
     judge = SceneJudge(config)
     init_weights(judge, torch.Generator().manual_seed(0))

@@ -118,7 +118,7 @@ def _eroded(solid: Bool[np.ndarray, "h w"], reach: int) -> Bool[np.ndarray, "h w
     """
     for axis in (0, 1):
         padded = np.pad(solid, [(reach, reach) if axis == own else (0, 0) for own in (0, 1)])
-        solid = sliding_window_view(padded, 2 * reach + 1, axis).all(-1)
+        solid = np.asarray(sliding_window_view(padded, 2 * reach + 1, axis).all(-1))
     return solid
 
 

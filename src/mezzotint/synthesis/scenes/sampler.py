@@ -57,6 +57,32 @@ def sample_scene(seed: int, index: int, props: Props) -> Scene:
             return scene
 
 
+def sample_held_out(seed: int, index: int, kind: Kind, wanted: Callable[[Scene], bool], props: Props) -> Scene:
+    """A scene of the split "test", of a kind, that is `wanted`: for examinations, which ask for what is rare."""
+    rng = hashing.generator("held out", kind, seed, index)
+    while True:
+        style = props.sprites.styles[int(rng.integers(len(props.sprites.styles)))]
+        casting = Casting(rng=rng, props=props, aspect=(1, 1), style=style)
+        scene = _scene(seed, index, kind, casting, _KINDS[kind][1](casting))
+        if split_of(scene) == "test" and wanted(scene):
+            return scene
+
+
+def sample_lettering(seed: int, index: int, props: Props) -> Scene:
+    """A scene of text whose strings are random characters, all equally often: to learn to read, not to guess words.
+
+    Never of the split "test".
+    """
+    rng = hashing.generator("lettering", seed, index)
+    style = props.sprites.styles[int(rng.integers(len(props.sprites.styles)))]
+    casting = Casting(rng=rng, props=props, aspect=(1, 1), style=style)
+    while True:
+        composition = _text(casting, _random_string) if casting.chance(0.4) else _lines(casting)
+        scene = _scene(seed, index, "text", casting, composition)
+        if split_of(scene) != "test":
+            return scene
+
+
 def _scene(seed: int, index: int, kind: Kind, casting: Casting, composition: Composition) -> Scene:
     boxes = [casting.canvas.box(place) for place in composition.places]
     has_sprites = any(thing.noun not in SHAPES for thing in composition.things)
@@ -168,20 +194,45 @@ def _stacked(casting: Casting, subject: Thing, holder: Thing) -> list[Rectangle]
     return [base, Rectangle(left=left, top=foot - height, width=width, height=height)]
 
 
-def _text(casting: Casting) -> Composition:
-    """A word or a number, alone or with a drawing."""
+def _word(casting: Casting, language: Language) -> str:
+    """A word or a number."""
+    if casting.chance(0.15):
+        return str(casting.rng.integers(0, 1000))
+    return casting.one_of(text.words(language))
+
+
+def _random_string(casting: Casting, language: Language) -> str:
+    characters = list(text.alphabet(language))
+    drawn = "".join(
+        casting.one_of(characters) for _ in range(int(casting.rng.integers(1, _LONGEST_TEXT[language] + 1)))
+    )
+    return casting.one_of((drawn, drawn.lower(), drawn.capitalize()))
+
+
+def _text(casting: Casting, string: Callable[[Casting, Language], str] = _word) -> Composition:
+    """A string, alone or with a drawing."""
     if casting.chance(0.5):
         background = casting.background([], _CALM)
         room = casting.canvas.part(0.06, 0.2, 0.94, 0.8)
-        return Composition(background=background, things=[], places=[], writings=(_writing(casting, background, room),))
+        return Composition(
+            background=background, things=[], places=[], writings=(_writing(casting, string, background, room),)
+        )
     thing = casting.sprite()
     background = casting.background([thing], _CALM)
     top, bottom = casting.canvas.part(0.08, 0.06, 0.92, 0.28), casting.canvas.part(0.08, 0.72, 0.92, 0.94)
     upper, lower = casting.canvas.part(0.06, 0.04, 0.94, 0.66), casting.canvas.part(0.06, 0.34, 0.94, 0.96)
     line, rest = (bottom, upper) if casting.chance(0.6) else (top, lower)
     place = layout.centred(_shape(casting, thing), casting.rng.uniform(0.5, 0.7), rest)
-    writing = _writing(casting, background, line)
+    writing = _writing(casting, string, background, line)
     return Composition(background=background, things=[thing], places=[place], writings=(writing,))
+
+
+def _lines(casting: Casting) -> Composition:
+    """Two to four random strings, one below the other."""
+    background, count = casting.background([], _CALM), casting.one_of((2, 3, 4))
+    rows = [casting.canvas.part(0.04, (row + 0.1) / count, 0.96, (row + 0.9) / count) for row in range(count)]
+    writings = tuple(_writing(casting, _random_string, background, row) for row in rows)
+    return Composition(background=background, things=[], places=[], writings=writings)
 
 
 def _free(casting: Casting) -> Composition:
@@ -253,16 +304,18 @@ def _halves(casting: Casting, things: Sequence[Thing], sideways: bool) -> list[R
     return places
 
 
-def _writing(casting: Casting, background: Background, room: Rectangle) -> Writing:
+def _writing(
+    casting: Casting, string: Callable[[Casting, Language], str], background: Background, room: Rectangle
+) -> Writing:
     """A string that a font at hand can write, as large as fits the room."""
     while True:
         language: Language = "en" if casting.chance(0.55) else "zh"
-        string = str(casting.rng.integers(0, 1000)) if casting.chance(0.15) else casting.one_of(text.words(language))
-        fonts = [f for f in casting.props.fonts.for_language(language) if casting.props.fonts.can_write(f, string)]
-        if not fonts or len(string) > _LONGEST_TEXT[language]:
+        drawn = string(casting, language)
+        fonts = [f for f in casting.props.fonts.for_language(language) if casting.props.fonts.can_write(f, drawn)]
+        if not fonts or len(drawn) > _LONGEST_TEXT[language]:
             continue
         font = casting.one_of(fonts)
-        shape = casting.props.fonts.shape(font, string)
+        shape = casting.props.fonts.shape(font, drawn)
         place = layout.centred(shape, casting.rng.uniform(0.45, 0.75), room)
         paint: Paint = casting.ink(background)
-        return Writing(text=string, language=language, font=font, paint=paint, box=casting.canvas.box(place))
+        return Writing(text=drawn, language=language, font=font, paint=paint, box=casting.canvas.box(place))

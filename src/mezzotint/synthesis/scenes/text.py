@@ -79,6 +79,13 @@ def words(language: Literal["en", "zh"]) -> Sequence[str]:
     return tuple(dict.fromkeys(text.split()))
 
 
+@cache
+def alphabet(language: Language) -> str:
+    """The characters of that language's words, capitals only, and the digits with the Latin letters."""
+    digits = "0123456789" if language == "en" else ""
+    return "".join(sorted({*digits, *"".join(words(language)).upper()}))
+
+
 class Fonts:
     """The fonts that are there, opened once for each size."""
 
@@ -98,6 +105,13 @@ class Fonts:
         """Width over height of the inked text."""
         left, top, right, bottom = self._open(font, _MEASURED_AT).getbbox(text)
         return float((right - left) / (bottom - top))
+
+    def edges(self, font: str, text: str) -> list[float]:
+        """Where each character begins, and where the last one ends, in shares of the inked text's width."""
+        opened = self._open(font, _MEASURED_AT)
+        left, _, right, _ = opened.getbbox(text)
+        within = [(opened.getlength(text[:end]) - left) / (right - left) for end in range(1, len(text))]
+        return [0.0, *within, 1.0]
 
     def draw(self, canvas: Image.Image, font: str, text: str, rgb: Rgb, box: tuple[int, int, int, int]) -> Image.Image:
         """Write the text on the canvas as large as fits the box, in its middle; returns where the ink is (mode "L")."""

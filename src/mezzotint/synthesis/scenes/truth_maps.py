@@ -1,14 +1,15 @@
 """A scene's truth on a grid of cells, and batches of scenes with it: what a judge of scenes learns from."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, fields
+from functools import cached_property, lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
-from PIL import Image
+from PIL import Image, ImageOps
 from torch import Tensor
 
 from mezzotint.data.pictures import to_tensor
@@ -16,16 +17,23 @@ from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import read_records
 from mezzotint.errors import InputError
 from mezzotint.runtime.seeds import Seeds
+from mezzotint.synthesis import hashing
 from mezzotint.synthesis.language.nouns import nouns
+from mezzotint.synthesis.scenes.backgrounds import Photographs
+from mezzotint.synthesis.scenes.casting import Props
 from mezzotint.synthesis.scenes.colours import OBJECT_COLOURS
+from mezzotint.synthesis.scenes.library import SpriteLibrary
+from mezzotint.synthesis.scenes.renderer import render
+from mezzotint.synthesis.scenes.sampler import sample_lettering
 from mezzotint.synthesis.scenes.shapes import SHAPES
-from mezzotint.synthesis.scenes.text import words
-from mezzotint.synthesis.scenes.truth import Box, Scene
+from mezzotint.synthesis.scenes.text import Fonts, alphabet
+from mezzotint.synthesis.scenes.truth import Box, Scene, Writing
+from mezzotint.synthesis.styles import Fetch
 
 NOUNS: tuple[str, ...] = (*nouns(), *SHAPES)
 OWN = "its own"
-COLOURS: tuple[str, ...] = (*OBJECT_COLOURS, OWN)
-CHARACTERS = "".join(sorted({*"0123456789", *"".join((*words("en"), *words("zh"))).upper()}))
+COLOURS: tuple[str, ...] = (*OBJECT_COLOURS, OWN)  # the last is no colour's name
+CHARACTERS = "".join(sorted({*alphabet("en"), *alphabet("zh")}))
 IGNORED = -100  # in a map of classes: nothing is asked of this cell
 _SHARPNESS = 6.0  # an object's side over the standard deviation of its peak, as in CenterNet
 
@@ -37,14 +45,23 @@ def character_classes(text: str) -> list[int]:
 
 @dataclass(frozen=True, kw_only=True)
 class TruthMaps:
-    """In each cell: 1 at an object's centre and less around it; the noun and the colour of the object on top; the
-    character written there, 0 for none.
+    """In each cell: 1 at an object's centre and less around it; the noun and the colour of the object on top; and, in
+    cells of half the width, the character written there, 0 for none.
     """
 
     centres: Float[Tensor, "*b g g"]
     nouns: Int[Tensor, "*b g g"]
     colours: Int[Tensor, "*b g g"]
-    characters: Int[Tensor, "*b g g"]
+    characters: Int[Tensor, "*b g 2*g"]
+
+    def flipped(self) -> "TruthMaps":
+        """Of the mirrored picture, left for right."""
+        return TruthMaps(**{field.name: getattr(self, field.name).flip(-1) for field in fields(self)})
+
+    @staticmethod
+    def stack(maps: Sequence["TruthMaps"]) -> "TruthMaps":
+        names = [field.name for field in fields(TruthMaps)]
+        return TruthMaps(**{name: torch.stack([getattr(one, name) for one in maps]) for name in names})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,37 +73,37 @@ class SceneBatch:
         return len(self.pictures)
 
 
-def truth_maps(scene: Scene, grid: int) -> TruthMaps:
+def truth_maps(scene: Scene, grid: int, fonts: Fonts) -> TruthMaps:
     """A rendered scene's truth in grid × grid cells over its picture, whatever the picture's shape."""
     centres = np.zeros((grid, grid), np.float32)
     kinds, colours = (np.full((grid, grid), IGNORED, np.int64) for _ in range(2))
-    characters = np.zeros((grid, grid), np.int64)
+    characters = np.zeros((grid, 2 * grid), np.int64)
     for item in scene.objects:
-        rows, columns = _cells(item.box, grid)
+        rows, columns = _span(item.box.top, item.box.height, grid), _span(item.box.left, item.box.width, grid)
         centres = np.maximum(centres, _peak(item.box, grid))
         kinds[rows, columns] = NOUNS.index(item.thing.noun)
         colours[rows, columns] = COLOURS.index(item.thing.paint.name if item.thing.paint else OWN)
     for line in scene.writings:
-        rows, columns = _cells(line.box, grid)
-        classes = np.array(character_classes(line.text))
-        across = ((np.arange(grid)[columns] + 0.5) / grid - line.box.left) / line.box.width
-        at = np.clip((across * len(classes)).astype(int), 0, len(classes) - 1)
-        characters[rows, columns] = classes[at]
+        _spell(characters, line, fonts)
     maps = (torch.from_numpy(value) for value in (centres, kinds, colours, characters))
     return TruthMaps(**dict(zip(("centres", "nouns", "colours", "characters"), maps, strict=True)))
 
 
-def _cells(box: Box, grid: int) -> tuple[slice, slice]:
-    """The cells whose middle lies in the box, or else the one that holds its middle."""
+def _spell(characters: Int[np.ndarray, "rows columns"], line: Writing, fonts: Fonts) -> None:
+    """Each character in the cells between its own edges, at least in one."""
+    rows = _span(line.box.top, line.box.height, len(characters))
+    edges = [line.box.left + share * line.box.width for share in fonts.edges(line.font, line.text)]
+    for number, (start, end) in zip(character_classes(line.text), pairwise(edges), strict=True):
+        characters[rows, _span(start, end - start, characters.shape[1])] = number
 
-    def span(start: float, length: float) -> slice:
-        first, last = round(start * grid), round((start + length) * grid)
-        if first < last:
-            return slice(first, last)
-        middle = min(grid - 1, int((start + length / 2) * grid))
-        return slice(middle, middle + 1)
 
-    return span(box.top, box.height), span(box.left, box.width)
+def _span(start: float, length: float, cells: int) -> slice:
+    """The cells whose middle lies in a stretch, or else the one that holds its middle."""
+    first, last = round(start * cells), round((start + length) * cells)
+    if first < last:
+        return slice(first, last)
+    middle = min(cells - 1, int((start + length / 2) * cells))
+    return slice(middle, middle + 1)
 
 
 def _peak(box: Box, grid: int) -> Float[np.ndarray, "g g"]:
@@ -98,16 +115,33 @@ def _peak(box: Box, grid: int) -> Float[np.ndarray, "g g"]:
 
 
 class SceneBatches:
-    """Batches of a corpus' scenes as pure functions of (seed, step); an epoch is a permutation.
+    """Batches of scenes as pure functions of (seed, step): the corpus' own, and freshly drawn ones of random strings.
 
-    A picture is squeezed to size × size pixels, decoded when it is first asked for and kept (50 kB each at 128 pixels).
+    An epoch of the corpus' scenes is a permutation. A picture is squeezed to size × size pixels, decoded when it is
+    first asked for and kept (50 kB each at 128 pixels). Half of those without writing are mirrored in the split
+    "train".
 
     Raises InputError when the corpus has no scenes of that split.
     """
 
-    def __init__(self, corpus: Path, *, batch_size: int, size: int, grid: int, seed: int, split: str) -> None:
-        self._batch_size, self._size, self._grid, self._seeds = batch_size, size, grid, Seeds(seed)
-        self._corpus = corpus
+    def __init__(
+        self,
+        corpus: Path,
+        *,
+        batch_size: int,
+        lettered: int,
+        size: int,
+        grid: int,
+        seed: int,
+        split: str,
+        fonts: Sequence[str],
+        fetch: Fetch,
+    ) -> None:
+        """`lettered` of the `batch_size` scenes are of random strings; `fonts` and `fetch` as in `Scenes`."""
+        self._own, self._lettered, self._size, self._grid = batch_size - lettered, lettered, size, grid
+        self._seeds, self._mirrored = Seeds(seed), split == "train"
+        self._letter_seed = hashing.key("letters", split, seed)
+        self._corpus, self._fetch, self._fonts = corpus, fetch, fonts
         columns = ["id", "picture", "path", "truth"]
         self._records = list(read_records(corpus, columns, splits=[split], kinds=["scene"]))
         if not self._records:
@@ -116,20 +150,39 @@ class SceneBatches:
         self._order = lru_cache(maxsize=2)(self._make_order)
 
     def __len__(self) -> int:
-        """The number of scenes in an epoch."""
+        """The number of the corpus' scenes in an epoch."""
         return len(self._records)
 
     def at(self, step: int) -> SceneBatch:
-        first = step * self._batch_size
-        places = (divmod(position, len(self)) for position in range(first, first + self._batch_size))
-        return self.of([int(self._order(epoch)[place]) for epoch, place in places])
+        places = (divmod(position, len(self)) for position in range(step * self._own, (step + 1) * self._own))
+        coins = self._seeds.numpy("mirror", step).random(self._own) < 0.5
+        scenes = [
+            self._scene(int(self._order(epoch)[place]), mirrored=self._mirrored and bool(coin))
+            for (epoch, place), coin in zip(places, coins, strict=True)
+        ]
+        scenes += [self._letters(step * self._lettered + number) for number in range(self._lettered)]
+        pictures, maps = zip(*scenes, strict=True)
+        return SceneBatch(pictures=to_tensor(list(pictures)), truth=TruthMaps.stack(maps))
 
-    def of(self, chosen: Sequence[int]) -> SceneBatch:
-        """Some scenes by their place in the corpus."""
-        maps = [truth_maps(Scene.from_json(self._records[i].truth or ""), self._grid) for i in chosen]
-        names = ("centres", "nouns", "colours", "characters")
-        stacked = {name: torch.stack([getattr(one, name) for one in maps]) for name in names}
-        return SceneBatch(pictures=to_tensor([self._decoded(i) for i in chosen]), truth=TruthMaps(**stacked))
+    @cached_property
+    def _props(self) -> Props:
+        return Props(
+            sprites=SpriteLibrary(self._corpus),
+            photographs=Photographs(self._fetch),
+            fonts=Fonts(self._fetch, self._fonts),
+        )
+
+    def _scene(self, index: int, *, mirrored: bool) -> tuple[Image.Image, TruthMaps]:
+        scene, picture = Scene.from_json(self._records[index].truth or ""), self._decoded(index)
+        maps = truth_maps(scene, self._grid, self._props.fonts)
+        if mirrored and not scene.writings:
+            return ImageOps.mirror(picture), maps.flipped()
+        return picture, maps
+
+    def _letters(self, index: int) -> tuple[Image.Image, TruthMaps]:
+        """At twice the size and halved, as sharp as the corpus' own."""
+        drawn, scene = render(sample_lettering(self._letter_seed, index, self._props), 2 * self._size, self._props)
+        return self._squeezed(drawn), truth_maps(scene, self._grid, self._props.fonts)
 
     def _make_order(self, epoch: int) -> np.ndarray:
         return self._seeds.numpy("order", epoch).permutation(len(self))
@@ -137,6 +190,9 @@ class SceneBatches:
     def _decoded(self, index: int) -> Image.Image:
         picture = self._pictures[index]
         if picture is None:
-            drawn = decode(self._records[index], self._corpus).convert("RGB")
-            picture = self._pictures[index] = drawn.resize((self._size, self._size), Image.Resampling.HAMMING)
+            picture = self._squeezed(decode(self._records[index], self._corpus).convert("RGB"))
+            self._pictures[index] = picture
         return picture
+
+    def _squeezed(self, picture: Image.Image) -> Image.Image:
+        return picture.resize((self._size, self._size), Image.Resampling.HAMMING)
