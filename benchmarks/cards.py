@@ -5,7 +5,7 @@
     python -m benchmarks.cards mini-judge --corpus CORPUS --run RUN …
 
 Before it: `mezzotint corpus build --out CORPUS` and, for the mini, `mezzotint evaluate mini --data CORPUS --out
-reports/mini`. The judge is measured here (some minutes). What stands in the bundle's README.md, and in the page, between
+reports/mini`. The judge is measured here. In the bundle's README.md, and on the page, what stands between
 `<!-- measured: NAME -->` and `<!-- end of NAME -->` is replaced, and the page's picture with it.
 """
 
