@@ -81,7 +81,8 @@ def report(kinds: Sequence[Precision], prompts: int, scale: float, corpus: Path 
     network, exact_velocity = random_network(scale)
     billions = sum(parameter.numel() for parameter in network.parameters()) / 1e9
     yield "# Precision\n"
-    yield "`python -m benchmarks.precision --write docs/precision.md` measures and writes this page.\n"
+    data = "" if corpus is None else f"--data CORPUS --concepts {limit} "
+    yield f"`python -m benchmarks.precision {data}--write docs/precision.md` measures and writes this page.\n"
     yield f"{machine()}.\n"
     yield f"""Pictures are the mini's, of {prompts} prompts in {STEPS} steps, beside those of the same seeds in fp32.
 Text encoder and transformer are quantised (of GGUF files, the transformer); all multiply in fp32 where the format does
