@@ -26,9 +26,9 @@ from mezzotint.data.records import Caption, Record, read_records
 
 TITLE = "Captions that fit"
 WHY = (
-    "The alignment measures of `curate run --alignment` have no default limit: what `mini-clip` learned, single drawn",
-    "things, it judges well, and of photographs it knows next to nothing. For those bring a SigLIP 2 or a Chinese-CLIP,",
-    "and find the limit with the same command (`--embedder FOLDER`) on captions that you trust.",
+    "The alignment measures of `curate run --alignment` have no default limit: what `mini-clip` learned, single",
+    "drawn things, it judges well, and of photographs it knows next to nothing. For those bring a SigLIP 2 or a",
+    "Chinese-CLIP, and find the limit with the same command (`--embedder FOLDER`) on captions that you trust.",
 )
 _TRAINED = ("sprite", "scene")  # kinds of the mini corpus, of which other splits may have been learned
 _LOST = 0.05  # share of right captions that a limit may cost
