@@ -107,7 +107,7 @@ the default.
         error = velocity_error(kind, network, exact_velocity)
         scores = ""
         if corpus is not None:
-            usual = Pipeline.from_pretrained(**{"device": "cpu", "dtype": torch.bfloat16} | kind.loading)
+            usual = Pipeline.from_pretrained(**loading | {"dtype": kind.loading.get("dtype", torch.bfloat16)})
             scores = f" {concept_scores(usual, corpus, limit)} |"
         yield f"| {kind.name} | {kind.bits:g} | {decibels.mean():.1f} | {decibels.min():.1f} | {error} |{scores}"
 

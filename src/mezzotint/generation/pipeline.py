@@ -329,8 +329,8 @@ class Pipeline:
         """What the request is for this model: its pictures are encoded, its batches can be run.
 
         Raises:
-            InputError: This model cannot make the request's size, take one of its prompts whole, or use its pictures; or
-                steps are to be skipped by processes that each see some of the batch only.
+            InputError: This model cannot make the request's size, take one of its prompts whole, or use its pictures.
+                Or steps are to be skipped by processes that each see some of the batch only.
         """
         if request.cache > 0 and self.model.divide is not alone:
             raise InputError("a cache decides by the whole batch, of which each process has a part; leave one out")
