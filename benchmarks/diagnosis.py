@@ -43,7 +43,7 @@ TITLE = "Planted faults"
 WHY = (
     "Captions of ten concepts stand over pictures of ten others; the mini is fine-tuned on it, and `curate diagnose`",
     "is shown what it then paints and which of it failed: the prompted concept is not in the examiner's nearest ten.",
-    "That ten, and the embedders (EfficientNet-Lite0, the sentence encoder), were chosen on pictures of an earlier run.",
+    "That ten and the embedders (EfficientNet-Lite0, the sentence encoder) were chosen on pictures of an earlier run.",
     "Wanted are a precision of 0.9 and a recall of 0.8; there is no peer for this that we know of.",
     "",
 )
