@@ -2,10 +2,10 @@
 
     python -m benchmarks.diagnosis --corpus CORPUS --work FOLDER [--write docs/vectors.md]
 
-Captions of ten concepts stand over pictures of ten others, among the everyday corpus. The mini is
-fine-tuned on it, in half of the steps on the mislabelled part alone, and paints 40 concepts. Where the examiner does
-not find the prompted concept among the nearest ten, a picture has failed. `mezzotint curate diagnose` sees failed and
-good pictures, their prompts, and the training corpus; it is not told what is mislabelled.
+Captions of ten concepts stand over pictures of ten others, among the everyday corpus. The mini is fine-tuned on it, in
+half of the steps on the mislabelled part alone, and paints 40 concepts in each style. Where the examiner does not find
+the prompted concept among the nearest ten, a picture has failed. `mezzotint curate diagnose` sees failed and good
+pictures, their prompts, and the training corpus; it is not told what is mislabelled.
 
 About half an hour on one core; every stage that is done is kept in --work, so a killed run goes on.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from benchmarks.pages import write_section
-from benchmarks.poisoned_corpus import POISON, Poison, everyday, write_poisoned
+from benchmarks.poisoned_corpus import POISON, STYLES, Poison, everyday, write_poisoned
 from benchmarks.timing import machine
 from jaxtyping import Bool
 
@@ -34,9 +34,11 @@ from mezzotint.perception.efficientnet import load_efficientnet
 from mezzotint.recipes.mini import mini_base
 from mezzotint.recipes.recipe import RunOptions
 from mezzotint.runtime.device import resolve_device, resolve_dtype
+from mezzotint.synthesis import styles
 from mezzotint.training.trainer import fit
 
-SEEDS = 4  # pictures of each concept that the model paints
+SEEDS = 4  # pictures of each concept in each style that the model paints
+PICTURES = SEEDS * len(STYLES)
 NEAREST = 10  # concepts of all, by the examiner, among which the prompted one is to be
 BATCH, POISONED = 24, 0.5  # samples a step; share of the steps that see mislabelled pictures only
 TITLE = "Planted faults"
@@ -131,8 +133,9 @@ def choose(said: Sequence[str], codes: Sequence[str], count: int, seed: int) -> 
 
 def paint(work: Path, asked: Sequence[Concept]) -> None:
     prompts = work / "prompts.txt"
-    prompts.write_text("".join(f"{concept.prompts['en']}\n" for concept in asked), encoding="utf-8")
-    if len(list((work / "painted").glob("*.png"))) < len(asked) * SEEDS:
+    lines = [concept.styled(styles.STYLES[style], "en") for concept in asked for style in STYLES]
+    prompts.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    if len(list((work / "painted").glob("*.png"))) < len(lines) * SEEDS:
         command = [
             "generate",
             "--prompts",
@@ -149,7 +152,7 @@ def diagnosis(
     corpus: Path, work: Path, embedders: Sequence[str], asked: Sequence[Concept], said: Sequence[str]
 ) -> list[str]:
     failed = judge(corpus, work, asked)
-    poisoned = np.repeat([concept.code in said for concept in asked], SEEDS)
+    poisoned = np.repeat([concept.code in said for concept in asked], PICTURES)
     for name, chosen in (("failed", failed), ("succeeded", ~failed)):
         shutil.rmtree(work / name, ignore_errors=True)
         (work / name).mkdir()
@@ -183,7 +186,7 @@ def judge(corpus: Path, work: Path, asked: Sequence[Concept]) -> Bool[np.ndarray
     examiner = Examiner(load_efficientnet(), torch.device("cpu"))
     paths = sorted((work / "painted").glob("*.png"))
     pictures = to_tensor([read_picture(path).convert("RGB") for path in paths])
-    codes = [concept.code for concept in asked for _ in range(SEEDS)]
+    codes = [concept.code for concept in asked for _ in range(PICTURES)]
     return load_gallery(corpus, examiner).ranks(examiner.features(pictures), codes) >= NEAREST
 
 

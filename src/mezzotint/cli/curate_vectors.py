@@ -105,10 +105,13 @@ class Diagnose:
     """Training pictures of at least this cosine, of picture and caption together, are one community."""
     large: int = 64
     """Components of more pictures are divided by Leiden."""
-    least_rate: float = 0.8
+    least_rate: float = 0.7
     """A community goes if failures are at least this share of what came of it,"""
-    least_blame: float = 0.5
+    least_blame: float = 1.0
     """and at least so many."""
+    unlike: float = 0.1
+    """Failures are set aside that look more like other pictures than like those of their prompts, by more than all but
+    this share of the good ones do."""
     device: str | None = None
     """cpu, cuda, mps; the best one there is when not given."""
     search: tyro.conf.OmitArgPrefixes[Search] = field(default_factory=Search)
@@ -231,7 +234,7 @@ def _diagnose(options: Diagnose) -> None:
         failed=embed_generated(failed, pictures, texts),
         succeeded=embed_generated(succeeded, pictures, texts),
         grouping=Grouping(cosine=options.cosine, large=options.large, leiden=Leiden(seed=search.seed)),
-        how=Diagnosis(least_rate=options.least_rate, least_blame=options.least_blame),
+        how=Diagnosis(least_rate=options.least_rate, least_blame=options.least_blame, unlike=options.unlike),
         k=search.k,
         partition=Partition(vectors_a_cell=search.vectors_a_cell, probes=search.probes, seed=search.seed),
         search=_nearest(search),
@@ -255,6 +258,10 @@ def _print_suspects(findings: "Findings", report: list[dict[str, Any]]) -> None:
         )
     console = Console()
     console.print(table, markup=False)
+    if findings.unexplained:
+        console.print(
+            f"{findings.unexplained} failures are set aside: they look more like other pictures than those of their prompts"
+        )
     console.print(f"{len(findings.suspects)} communities have some blame; {len(findings.prune)} pictures are to go")
 
 

@@ -118,7 +118,8 @@ def diagnose_failures(
     )
     communities = find_communities(found, grouping)
     cells = open_cells(out / "neighbours" / "cells")
-    findings = diagnose(cells, communities, failed=failed, succeeded=succeeded, how=how)
+    pictures = open_vectors(vectors / f"{PICTURES}.npy")
+    findings = diagnose(cells, communities, pictures=pictures, failed=failed, succeeded=succeeded, how=how)
     atomic.write_json(out / _REPORT, _report(findings, communities, rows))
     write_list(out / PRUNE, ({"id": rows[place].id, "caption": rows[place].caption} for place in findings.prune))
     return findings

@@ -40,6 +40,8 @@ def look_up(cells: Cells, queries: Float[ndarray, "q d"], k: int, probes: int) -
         raise InputError(
             f"the query has {queries.shape[1]} numbers and the vectors {cells.vectors.shape[1]}: embed both alike"
         )
+    if not len(queries):
+        return Hits(indices=np.empty((0, k), np.int64), cosines=np.empty((0, k), np.float32))
     into = nearest(queries, cells.centroids, min(probes, len(cells.centroids)))[1]
     cosines, indices = cells.look_up(np.asarray(queries, np.float32), into, k)
     return Hits(indices=indices, cosines=cosines)
