@@ -259,9 +259,7 @@ def _print_suspects(findings: "Findings", report: list[dict[str, Any]]) -> None:
     console = Console()
     console.print(table, markup=False)
     if findings.unexplained:
-        console.print(
-            f"{findings.unexplained} failures are set aside: they look more like other pictures than those of their prompts"
-        )
+        console.print(f"{findings.unexplained} failures are set aside: they look like pictures of other prompts")
     console.print(f"{len(findings.suspects)} communities have some blame; {len(findings.prune)} pictures are to go")
 
 
