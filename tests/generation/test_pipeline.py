@@ -15,7 +15,8 @@ from torch import Tensor
 
 from mezzotint.errors import FileFormatError, InputError, MissingFileError, UnknownModelError
 from mezzotint.generation import batches
-from mezzotint.generation.pipeline import Pipeline, model_class
+from mezzotint.generation.model_kinds import model_class
+from mezzotint.generation.pipeline import Pipeline
 from mezzotint.generation.z_image import ZImage
 from mezzotint.models import bundle
 from mezzotint.models.bundle import read_weights

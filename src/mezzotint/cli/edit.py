@@ -37,7 +37,7 @@ def _check_model(options: Options) -> None:
     Raises:
         InputError: The model makes pictures, but edits none.
     """
-    from mezzotint.generation.pipeline import model_class
+    from mezzotint.generation.model_kinds import model_class
 
     if not model_class(options.sources()).edits:
         raise InputError(

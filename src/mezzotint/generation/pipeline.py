@@ -10,7 +10,7 @@ working dtype.
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,51 +21,28 @@ from PIL import Image
 from torch import Tensor
 
 import mezzotint
-from mezzotint.errors import FileFormatError, InputError
+from mezzotint.errors import InputError
 from mezzotint.flow.samplers import SAMPLERS, OnStep, ignore
 from mezzotint.generation import pixels
 from mezzotint.generation.batches import decoded_together, sampled_together
 from mezzotint.generation.compiling import compile_network, forget_graphs
 from mezzotint.generation.guidance_parallel import alone
 from mezzotint.generation.inputs import Inputs, as_images, as_rgb
-from mezzotint.generation.loading import has_blocks
-from mezzotint.generation.memory_plan import Plan, Workload, parse_memory, plan_memory
+from mezzotint.generation.memory_plan import Plan, Workload
+from mezzotint.generation.model_kinds import model_class
 from mezzotint.generation.noise import Noise, draw_noise, seeded_noise
-from mezzotint.generation.omni import ZImageOmni
 from mezzotint.generation.picture_files import PictureParameters
 from mezzotint.generation.placement import PLAIN, Placement
-from mezzotint.generation.qwen_image import QwenImage
-from mezzotint.generation.qwen_image_edit import QwenImageEdit, QwenImageEditPlus
+from mezzotint.generation.placing import check_placement, plan_placement
 from mezzotint.generation.request import Job, Request, as_negatives, as_prompts, random_seed
-from mezzotint.generation.settings import Settings, read_defaults
+from mezzotint.generation.settings import Settings
 from mezzotint.generation.step_caching import step_caching
 from mezzotint.generation.task import Model, Task
 from mezzotint.generation.tiling import decode_in_tiles
-from mezzotint.generation.z_image import ZImage
 from mezzotint.models.adapters import Applied, Lora, apply_fused, apply_live, read_lora
-from mezzotint.models.bundle import INDEX, read_json
-from mezzotint.models.quantization import STORED
 from mezzotint.models.single_stream.half_range import hold_in_range
 from mezzotint.models.sources import Sources, find_sources
-from mezzotint.runtime.device import check_compiler, resolve_device, resolve_dtype
-from mezzotint.runtime.memory import free_bytes
-
-Kind = type[ZImage] | type[QwenImage]
-# What a model folder's model_index.json calls itself.
-MODELS: dict[str, Kind] = {
-    "ZImagePipeline": ZImage,
-    "ZImageImg2ImgPipeline": ZImage,
-    "ZImageInpaintPipeline": ZImage,
-    "ZImageControlNetPipeline": ZImage,
-    "ZImageControlNetInpaintPipeline": ZImage,
-    "ZImageOmniPipeline": ZImageOmni,
-    "QwenImagePipeline": QwenImage,
-    "QwenImageEditPipeline": QwenImageEdit,
-    "QwenImageEditPlusPipeline": QwenImageEditPlus,
-}
-
-FREE = "free"  # as a size of memory: what there is
-SMALL = 0.02  # a model whose files are less than this share of the free memory fits without a plan
+from mezzotint.runtime.device import resolve_device, resolve_dtype
 
 Latents = Float[Tensor, "b c h w"]
 Callback = Callable[["Pipeline", int, Tensor, dict[str, Tensor]], dict[str, Tensor] | None]
@@ -136,8 +113,8 @@ class Pipeline:
         at = resolve_device(None if device is None else str(device))
         kind = dtype if isinstance(dtype, torch.dtype) else resolve_dtype(dtype, at)
         placement = Placement(quantize=quantize, offload="none" if offload is None else offload)
-        _check(placement, sources, at, compile)
-        if plan := _plan(sources, at, kind, memory, quantize, offload, workload, compile):
+        check_placement(placement, sources, at, compile=compile)
+        if plan := plan_placement(sources, at, kind, memory, quantize, offload, workload, compile=compile):
             placement = plan.placement
             if on_plan is not None:
                 on_plan(plan)
@@ -407,56 +384,3 @@ class Pipeline:
                 x.copy_(latents)  # the sampler goes on from this very tensor
 
         return on_step
-
-
-def _check(placement: Placement, sources: Sources, device: torch.device, compile: bool) -> None:
-    """
-    Raises:
-        InputError: What is asked for does not go together, or has no compiler, or no blocks of its own to keep.
-    """
-    if compile and placement.transformer_leaves:
-        raise InputError(f"offload {placement.offload} moves the transformer, and compiled code wants it in one place")
-    if compile:
-        check_compiler(device)
-    if placement.quantize == STORED and not has_blocks(sources):
-        raise InputError(f"{sources.name} has no quantised blocks: quantise {STORED} is for GGUF files")
-
-
-def _plan(
-    sources: Sources,
-    device: torch.device,
-    dtype: torch.dtype,
-    memory: str | int | None,
-    quantize: str | None,
-    offload: str | None,
-    workload: Workload | None,
-    compile: bool,
-) -> Plan | None:
-    """How a model fits; None where nobody asks, or it is small beside what is free."""
-    if memory is None:
-        return None
-    model_class(sources)
-    most = None if memory == FREE else parse_memory(memory) if isinstance(memory, str) else memory
-    if most is None and sources.nbytes < SMALL * free_bytes(device):
-        return None
-    if workload is None:
-        defaults = read_defaults(sources.folder)
-        workload = Workload(width=defaults.width, height=defaults.height)
-    work = replace(workload, compiled=compile)
-    return plan_memory(sources, device, dtype, work, memory=most, quantize=quantize, offload=offload)
-
-
-def model_class(sources: Sources) -> Kind:
-    """The kind that a model folder says it is.
-
-    Raises:
-        MissingFileError: The folder does not say.
-        FileFormatError: It does so in a broken file, the kind is not known here, or a ControlNet cannot lead it.
-    """
-    index = sources.folder / INDEX
-    kind = read_json(index).get("_class_name")
-    if kind not in MODELS:
-        raise FileFormatError(f"{index}: the model is a {kind}, supported here: {', '.join(MODELS)}")
-    if "controlnet" in sources.components and MODELS[kind] is not ZImage:
-        raise FileFormatError(f"{index}: the model is a {kind}; the ControlNets that are known here are for Z-Image")
-    return MODELS[kind]
