@@ -57,7 +57,7 @@ def main() -> None:
     options.add_argument("--pictures", default="efficientnet-lite0", help="by what pictures are embedded")
     options.add_argument("--captions", default="sentences", help="by what captions and prompts are")
     options.add_argument("--work", type=Path, required=True)
-    options.add_argument("--steps", type=int, default=200, help=f"of the fine-tuning, {BATCH} samples each")
+    options.add_argument("--steps", type=int, default=400, help=f"of the fine-tuning, {BATCH} samples each")
     options.add_argument("--minutes", type=float, help="of fine-tuning in this call, which then ends; call it again")
     options.add_argument("--asked", type=int, default=40, help="concepts that it paints, the mislabelled among them")
     options.add_argument("--seed", type=int, default=0)

@@ -4,6 +4,8 @@ import json
 import os
 import random
 import signal
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from multiprocessing import get_context
@@ -58,6 +60,10 @@ def steps_logged(run: Path) -> int:
     return path.read_text().count("\n") if path.exists() else 0
 
 
+def steps_done(run: Path) -> int:
+    return int(json.loads((checkpoints.steps(run / "checkpoints")[-1] / "state.json").read_text())["step"])
+
+
 def wait_until(condition: Callable[[], bool], process: BaseProcess) -> None:
     deadline = time.monotonic() + 120
     while not condition() and process.is_alive():
@@ -106,6 +112,23 @@ def test_a_run_killed_at_many_random_moments_ends_with_the_same_weights(corpus: 
     kill_and_compare(corpus, tmp_path, steps=200, kills=20, dtype=dtype)
 
 
+@pytest.mark.slow
+def test_two_processes_share_the_batch_and_resume(corpus: Path, tmp_path: Path):
+    def train(run: Path, *more: str) -> None:
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        words = [*torchrun, "-m", "--", "mezzotint", *command(corpus, run, "--steps", "6", *more)]
+        done = subprocess.run(words, capture_output=True, text=True, timeout=240)
+        assert done.returncode == 0, done.stderr[-2000:]
+
+    train(tmp_path / "whole")
+    train(tmp_path / "stopped", "--minutes", "0")
+    assert steps_done(tmp_path / "stopped") == 1
+    train(tmp_path / "stopped")
+    assert_same(tmp_path / "whole", tmp_path / "stopped")
+    state = json.loads((checkpoints.steps(tmp_path / "whole" / "checkpoints")[-1] / "state.json").read_text())
+    assert state["samples"] == 6 * RECIPES["tiny-vae"]().plan.batch
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_ends_in_a_checkpoint_and_the_resume_command(corpus: Path, tmp_path: Path, number: int):
     run, errors = tmp_path / "run", tmp_path / "errors.txt"
@@ -115,9 +138,8 @@ def test_a_signal_ends_in_a_checkpoint_and_the_resume_command(corpus: Path, tmp_
     os.kill(process.pid or 0, number)
     process.join(timeout=60)
     assert process.exitcode == 130
-    step = json.loads((checkpoints.steps(run / "checkpoints")[-1] / "state.json").read_text())["step"]
     last = errors.read_text().splitlines()[-1]
-    assert last == f"stopped at step {step}; resume with: mezzotint {' '.join(arguments)}"
+    assert last == f"stopped at step {steps_done(run)}; resume with: mezzotint {' '.join(arguments)}"
 
 
 def test_an_unfinished_run_can_be_exported(corpus: Path, tmp_path: Path, capsys: pytest.CaptureFixture):

@@ -1,12 +1,16 @@
 """Train a network by a recipe. The same command again resumes from the last checkpoint in --run. Ctrl-C leaves one.
 
+Started by `torchrun --nproc-per-node N -m -- mezzotint train …`, N processes share each step's batch.
+
 To export a run that is not finished, add `--steps 0 --export FOLDER` to its command: it takes the last checkpoint and
 trains nothing.
 """
 
 import shlex
 import sys
-from dataclasses import dataclass, fields
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,6 +22,7 @@ from mezzotint.runtime import atomic
 
 if TYPE_CHECKING:
     from mezzotint.recipes.recipe import RunOptions
+    from mezzotint.training.data_parallel import Peers
 
 IDENTITY = "run.json"
 
@@ -44,7 +49,7 @@ class Options:
     minutes: float | None = None
     """Stop with a checkpoint after so many minutes of training by this command."""
     batch: int | None = None
-    """Samples a step."""
+    """Samples a step, of all processes together."""
     lr: float | None = None
     """Peak learning rate."""
     seed: int = 0
@@ -68,8 +73,6 @@ def run(options: Options) -> None:
 
     from mezzotint.recipes import RECIPES
     from mezzotint.recipes.export import check_place
-    from mezzotint.runtime import checkpoints
-    from mezzotint.training.trainer import fit
 
     if options.recipe not in RECIPES:
         raise InputError(f"recipe {options.recipe!r} does not exist; there are {', '.join(RECIPES)}")
@@ -78,23 +81,51 @@ def run(options: Options) -> None:
     if options.export is not None:
         check_place(options.export)
     _refuse_anothers_run(options)
-    prepared = RECIPES[options.recipe]().prepare(_run_options(options))
-    atomic.write_json(options.run / IDENTITY, _identity(options))
+    settings = _run_options(options)
+    with _peers(settings) as peers:
+        _train(options, replace(settings, processes=peers.size), peers)
+
+
+def _train(options: Options, settings: "RunOptions", peers: "Peers") -> None:
+    from mezzotint.recipes import RECIPES
+    from mezzotint.runtime import checkpoints
+    from mezzotint.training.trainer import fit
+
+    run = RECIPES[options.recipe]().prepare(settings)
     if options.steps == 0 and not checkpoints.steps(options.run / "checkpoints"):
         raise InputError(f"{options.run} holds no checkpoint to export; train it first")
-    outcome = fit(prepared.config, prepared.state, prepared.objective, prepared.batches, options.run, prepared.probes)
+    if peers.leads:
+        atomic.write_json(options.run / IDENTITY, _identity(options))
+    outcome = fit(run.config, run.state, run.objective, run.batches, options.run, run.probes, peers)
+    if not peers.leads:
+        return
     if outcome.reason == "interrupted":
-        raise KeyboardInterrupt(f"stopped at step {outcome.step}; resume with: {resume_command(options)}")
+        raise KeyboardInterrupt(f"stopped at step {outcome.step}; resume with: {resume_command(options, peers.size)}")
     if outcome.reason == "minutes":
         print(f"{options.minutes:g} minutes are over at step {outcome.step}; the same command goes on", file=sys.stderr)
     if options.export is not None:
-        prepared.export(options.export)
+        run.export(options.export)
     print(options.export or options.run)
 
 
-def resume_command(options: Options) -> str:
+@contextmanager
+def _peers(settings: "RunOptions") -> "Iterator[Peers]":
+    from mezzotint.runtime.distributed import process_group, several_processes
+    from mezzotint.training.data_parallel import ALONE, Peers
+
+    if not several_processes():
+        yield ALONE
+        return
+    with process_group(settings.device) as group:
+        yield Peers(group)
+
+
+def resume_command(options: Options, processes: int = 1) -> str:
     """The command line that these options came from."""
     words = ["mezzotint", "train", options.recipe]
+    if processes > 1:
+        # Without the --, torchrun takes --run for an option of its own.
+        words = ["torchrun", "--nproc-per-node", str(processes), "-m", "--", *words]
     for field in fields(options):
         value = getattr(options, field.name)
         if field.name == "recipe" or value == field.default:
@@ -110,8 +141,9 @@ def _run_options(options: Options) -> "RunOptions":
 
     from mezzotint.recipes.recipe import RunOptions
     from mezzotint.runtime.device import resolve_device, resolve_dtype
+    from mezzotint.runtime.distributed import process_device, several_processes
 
-    device = resolve_device(options.device)
+    device = resolve_device(process_device(options.device) if several_processes() else options.device)
     dtype = resolve_dtype(options.dtype, device)
     if dtype == torch.float16:
         raise InputError("dtype float16 cannot be trained in: its gradients underflow; bfloat16 or float32 can")

@@ -29,6 +29,7 @@ class RunOptions:
         run: The run's own folder. model: A model folder to build on.
         start: A model whose transformer's weights a transformer's recipe starts from.
         steps, minutes: How long. batch: Samples a step. lr: Peak learning rate.
+        processes: How many share each step's batch.
     """
 
     data: Path
@@ -45,6 +46,7 @@ class RunOptions:
     dtype: torch.dtype
     compile: bool
     recompute: bool
+    processes: int = 1
 
     def model_name(self, why: str) -> str:
         if self.model is None:
@@ -96,17 +98,20 @@ class Plan:
     keep_checkpoints: int
 
     def under(self, options: RunOptions) -> "Plan":
-        """This plan with the user's steps, batch and learning rate."""
+        """This plan with the user's steps and learning rate, and one process's share of the batch."""
         for name, least in (("steps", 0), ("batch", 1)):
             value = getattr(options, name)
             if value is not None and value < least:
                 raise InputError(f"--{name} is {value}; it must be {least} or more")
         if options.lr is not None and not 0 < options.lr < float("inf"):
             raise InputError(f"--lr is {options.lr}; it must be above 0")
+        batch = options.batch or self.batch
+        if batch % options.processes:
+            raise InputError(f"a batch of {batch} does not divide among {options.processes} processes; change --batch")
         return replace(
             self,
             steps=self.steps if options.steps is None else options.steps,
-            batch=options.batch or self.batch,
+            batch=batch // options.processes,
             optimizer=self.optimizer if options.lr is None else self.optimizer.with_rate(options.lr),
         )
 

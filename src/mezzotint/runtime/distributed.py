@@ -1,4 +1,4 @@
-"""Several processes that make one picture, one on each device, started by torchrun."""
+"""Several processes that work together, one on each device, started by torchrun."""
 
 import os
 from collections.abc import Iterator
@@ -27,6 +27,11 @@ def process_device(name: str | None) -> str | None:
     return f"cuda:{os.environ['LOCAL_RANK']}"
 
 
+def several_processes() -> bool:
+    """Whether torchrun, or something like it, started this process as one of several."""
+    return int(os.environ.get("WORLD_SIZE", "1")) > 1
+
+
 @contextmanager
 def process_group(device: torch.device) -> Iterator[dist.ProcessGroup]:
     """All processes that torchrun started, connected.
@@ -51,7 +56,7 @@ def process_group(device: torch.device) -> Iterator[dist.ProcessGroup]:
 def _check_started(*told: str) -> None:
     """Torchrun tells its processes these variables, clusters' own starters not always."""
     if any(name not in os.environ for name in told):
-        raise InputError("several processes are needed; start them with: torchrun --nproc-per-node N -m mezzotint …")
+        raise InputError("several processes are needed; start them with: torchrun --nproc-per-node N -m -- mezzotint …")
 
 
 def shares(total: int, size: int) -> list[int]:

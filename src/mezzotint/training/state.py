@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from mezzotint.errors import FileFormatError
+from mezzotint.training.data_parallel import ALONE, Peers
 from mezzotint.training.learning_rate import Schedule
+from mezzotint.training.muon import Muon
 from mezzotint.training.optimizers import OptimizerConfig
 
 
@@ -54,6 +56,14 @@ class TrainState:
         self.average = {name: master.detach().clone() for name, master in self.masters.items()}
         self.optimizers = optimizer.build(self.masters)
         self.step, self.samples, self.seconds = 0, 0, 0.0
+        self.peers = ALONE
+
+    def join(self, peers: Peers) -> None:
+        """From now on, take steps down the mean gradient of all processes, which must hold the same state."""
+        self.peers = peers
+        for optimizer in self.optimizers:
+            if isinstance(optimizer, Muon):
+                optimizer.group = peers.group
 
     @torch.no_grad()
     def update(self) -> Tensor:
@@ -62,6 +72,7 @@ class TrainState:
         Returns: the gradient's norm before clipping (0-d, fp32).
         """
         masters = list(self.masters.values())
+        self.peers.average([working.grad for working in self._working if working.grad is not None])
         self._lift_gradients()
         norm = nn.utils.clip_grad_norm_([m for m in masters if m.grad is not None], self.clip)
         factor = self.schedule(self.step)

@@ -14,8 +14,8 @@ from torch import Tensor
 from mezzotint.data.loader import Batches, Prefetched
 from mezzotint.errors import FileFormatError, MezzotintError
 from mezzotint.runtime import checkpoints
-from mezzotint.runtime.seeds import Seeds
 from mezzotint.runtime.tracking import Tracker
+from mezzotint.training.data_parallel import ALONE, Peers
 from mezzotint.training.grid import write_sheet
 from mezzotint.training.interruption import polite_stop
 from mezzotint.training.objective import B, Metrics, Objective
@@ -69,6 +69,7 @@ def fit(
     batches: Batches[B],
     folder: Path,
     probes: Probes[B],
+    peers: Peers = ALONE,
 ) -> Outcome:
     """Train from `folder`'s newest checkpoint, or from the start, until the steps, the minutes or a signal end it.
 
@@ -76,31 +77,38 @@ def fit(
     the same number of threads, a run that was stopped or killed any number of times ends with the weights and the
     metrics (all but `TIMINGS`) of one that was not.
 
+    With several `peers`, each of which calls this with equal arguments and sees the same folder, a step takes a batch
+    of each; the first one alone writes, and the metrics are of its batches.
+
     Raises:
         FileFormatError: There are checkpoints and none can be read, or they are another network's.
-        MezzotintError: The loss is not a finite number.
+        MezzotintError: The loss is not a finite number, or the processes see different checkpoints.
     """
     history = resume(state, folder / "checkpoints")
-    with closing(Tracker(folder, state.step)) as tracker, polite_stop() as stop_asked:
-        loop = _Loop(config, state, folder, probes, tracker, history)
-        rng, begin, ahead = Seeds(config.seed), state.seconds, Prefetched(batches, ahead=1)
-        while state.step < config.steps:
+    state.join(peers)
+    if peers.sums(state.step) != [state.step * peers.size]:
+        raise MezzotintError(f"the processes do not see the same checkpoints in {folder}; give them one shared folder")
+    with polite_stop() as stop_asked, closing(_loop(config, state, folder, probes, history)) as loop:
+        rng, begin, ahead = peers.seeds(config.seed), state.seconds, Prefetched(peers.batches(batches), ahead=1)
+        reason = None
+        while reason is None and state.step < config.steps:
             batch = ahead.at(state.step)
             metrics = objective.step(state, batch, rng)
             state.step += 1
-            state.samples += len(batch)
-            loop.count(batch, metrics)
-            reason = _stop_reason(config, stop_asked(), state.seconds - begin)
+            samples, asked = peers.sums(len(batch), stop_asked())
+            state.samples += samples
+            loop.count(batch, metrics, samples)
+            over = config.minutes is not None and state.seconds - begin >= 60 * config.minutes
+            reason = _stop_reason(bool(asked), bool(*peers.sums(over and peers.leads)))
             loop.after_step(stopping=reason is not None)
-            if reason is not None and state.step < config.steps:
-                return Outcome(state.step, reason)
-    return Outcome(state.step, "finished")
+        peers.wait()  # until the first one has saved
+    return Outcome(state.step, reason if reason is not None and state.step < config.steps else "finished")
 
 
-def _stop_reason(config: FitConfig, asked: bool, seconds: float) -> Literal["minutes", "interrupted"] | None:
+def _stop_reason(asked: bool, over: bool) -> Literal["minutes", "interrupted"] | None:
     if asked:
         return "interrupted"
-    return "minutes" if config.minutes is not None and seconds >= 60 * config.minutes else None
+    return "minutes" if over else None
 
 
 @dataclass
@@ -150,19 +158,28 @@ def resume(state: TrainState, folder: Path) -> History:
     return History()
 
 
+def _loop(
+    config: FitConfig, state: TrainState, folder: Path, probes: Probes[B], history: History
+) -> "_Loop[B] | _Follower":
+    return _Loop(config, state, folder, probes, history) if state.peers.leads else _Follower()
+
+
+class _Follower:
+    """Around the steps of a process that does not lead nothing happens."""
+
+    def count(self, batch: object, metrics: Metrics, samples: int) -> None: ...
+
+    def after_step(self, *, stopping: bool) -> None: ...
+
+    def close(self) -> None: ...
+
+
 class _Loop(Generic[B]):
     """What happens around the steps: counting, logging, validating, sampling, saving."""
 
-    def __init__(
-        self,
-        config: FitConfig,
-        state: TrainState,
-        folder: Path,
-        probes: Probes[B],
-        tracker: Tracker,
-        history: History,
-    ) -> None:
-        self.config, self.state, self.folder, self.probes, self.tracker = config, state, folder, probes, tracker
+    def __init__(self, config: FitConfig, state: TrainState, folder: Path, probes: Probes[B], history: History) -> None:
+        self.config, self.state, self.folder, self.probes = config, state, folder, probes
+        self.tracker = Tracker(folder, state.step)
         self.line = ProgressLine(config.steps)
         self.history = history
         self.pending: dict[str, list[float | Tensor]] = {name: list(tail) for name, tail in history.tail.items()}
@@ -170,21 +187,24 @@ class _Loop(Generic[B]):
         self.samples = 0
         self.since = time.monotonic()
 
-    def count(self, batch: B, metrics: Metrics) -> None:
+    def close(self) -> None:
+        self.tracker.close()
+
+    def count(self, batch: B, metrics: Metrics, samples: int) -> None:
         """One more step. Its time is all since the last one but what was spent on validation, samples and saving.
 
         So it is right on a GPU too, whose work is waited for when a metric is read.
         """
         now = time.monotonic()
         seconds, self.since = now - self.since, now
-        flops = self.probes.flops(batch) if self.probes.flops else 0.0
+        flops = self.probes.flops(batch) * samples / len(batch) if self.probes.flops else 0.0
         for name, value in metrics.items():
             self.pending.setdefault(name, []).append(value)
         self.state.seconds += seconds
         self.seconds += seconds
         self.flops += flops
-        self.samples += len(batch)
-        self.line.add(samples=len(batch), seconds=seconds, flops=flops)
+        self.samples += samples
+        self.line.add(samples=samples, seconds=seconds, flops=flops)
 
     def after_step(self, *, stopping: bool) -> None:
         step, config = self.state.step, self.config
