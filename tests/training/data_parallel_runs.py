@@ -17,10 +17,21 @@ from mezzotint.training.state import TrainState
 from mezzotint.training.trainer import fit
 
 
+class Network(nn.Sequential):
+    """Some batches use the token, others do not."""
+
+    def __init__(self) -> None:
+        super().__init__(nn.Linear(4, 16), nn.SiLU(), nn.Linear(16, 16), nn.SiLU(), nn.Linear(16, 4))
+        self.token = nn.Parameter(torch.zeros(4))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return super().forward(x + self.token if x.mean() > 0 else x)
+
+
 def muon_state(dtype: torch.dtype) -> TrainState:
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        module = nn.Sequential(nn.Linear(4, 16), nn.SiLU(), nn.Linear(16, 16), nn.SiLU(), nn.Linear(16, 4))
+        module = Network()
     adamw = AdamW(lr=1e-2, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.1, rates={})
     return TrainState(
         module,

@@ -54,15 +54,18 @@ class Peers:
         self.sums(0)
 
     @torch.no_grad()
-    def average(self, gradients: Sequence[Tensor]) -> None:
-        """Put the mean over all processes into gradients of one dtype; every process must have the same ones."""
+    def average(self, weights: Sequence[Tensor]) -> None:
+        """Make each weight's gradient the mean over all processes; who has none, as of a token that no sample of the
+        batch used, counts as zero. All weights have one dtype.
+        """
         if self.group is None:
             return
-        flat = torch.cat([gradient.flatten() for gradient in gradients])
+        used = [w for w, count in zip(weights, self.sums(*(w.grad is not None for w in weights)), strict=True) if count]
+        flat = torch.cat([(torch.zeros_like(w) if w.grad is None else w.grad).flatten() for w in used])
         dist.all_reduce(flat, group=self.group)
         flat /= self.size
-        parts = flat.split([gradient.numel() for gradient in gradients])
-        torch._foreach_copy_(list(gradients), [part.view_as(own) for part, own in zip(parts, gradients, strict=True)])
+        for weight, part in zip(used, flat.split([weight.numel() for weight in used]), strict=True):
+            weight.grad = part.view_as(weight)
 
     @property
     def _device(self) -> torch.device:

@@ -72,7 +72,7 @@ class TrainState:
         Returns: the gradient's norm before clipping (0-d, fp32).
         """
         masters = list(self.masters.values())
-        self.peers.average([working.grad for working in self._working if working.grad is not None])
+        self.peers.average(self._working)
         self._lift_gradients()
         norm = nn.utils.clip_grad_norm_([m for m in masters if m.grad is not None], self.clip)
         factor = self.schedule(self.step)
