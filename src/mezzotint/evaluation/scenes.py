@@ -23,10 +23,10 @@ from mezzotint.evaluation.reconstruction import rebuilt
 from mezzotint.evaluation.report import Figure, Row, Table, constant, share
 from mezzotint.perception.scene_judge import Maps, SceneJudge, evidence, sightings, written
 from mezzotint.synthesis import hashing
+from mezzotint.synthesis.colours import OBJECT_COLOURS
 from mezzotint.synthesis.concepts import LANGUAGES, Language
 from mezzotint.synthesis.scenes.captions import captions
 from mezzotint.synthesis.scenes.casting import Props
-from mezzotint.synthesis.scenes.colours import OBJECT_COLOURS
 from mezzotint.synthesis.scenes.held_out import facts, is_held_out
 from mezzotint.synthesis.scenes.renderer import render
 from mezzotint.synthesis.scenes.sampler import sample_held_out

@@ -13,29 +13,13 @@ from PIL import Image
 from mezzotint.data.records import Record
 from mezzotint.synthesis import hashing
 from mezzotint.synthesis.artwork import Artwork
-from mezzotint.synthesis.captions import captions
+from mezzotint.synthesis.captions import captions, says_a_colour
+from mezzotint.synthesis.colours import main_colour
 from mezzotint.synthesis.concepts import EMOJIBASE, Concept, read_concepts
 from mezzotint.synthesis.styles import STYLES, Fetch, Style
 
-VERSION = 2  # raise it when the same packages would give other records
+VERSION = 3  # raise it when the same packages would give other records
 
-COLOUR_WORDS = frozenset(
-    {
-        "red",
-        "orange",
-        "yellow",
-        "green",
-        "blue",
-        "purple",
-        "pink",
-        "brown",
-        "black",
-        "white",
-        "grey",
-        "blond",
-        "rainbow",
-    }
-)
 _SPLITS = (("val", 0.02), ("test", 0.03))  # the rest is "train"
 
 
@@ -86,7 +70,8 @@ class Sprites:
 
     def record(self, index: int) -> Record:
         concept, style = self._rows[index]
-        picture = encode(self.artworks[style.name].draw(concept.code, self.size))
+        drawing = self.artworks[style.name].draw(concept.code, self.size)
+        picture = encode(drawing)
         return Record(
             id=f"sprite/{style.name}/{concept.code}",
             picture=picture,
@@ -101,14 +86,14 @@ class Sprites:
             source=style.package.source,
             licence=style.package.licence,
             credit=style.package.credit,
-            captions=tuple(captions(concept, style)),
+            captions=tuple(captions(concept, style, main_colour(drawing) if style.coloured else None)),
             split=split_of(concept.code, style.name),
         )
 
 
 def is_true_in(concept: Concept, style: Style) -> bool:
     """Whether the concept's name holds in the style: a line drawing shows no colour that the name may claim."""
-    return style.coloured or not COLOUR_WORDS & set(concept.name["en"].lower().replace("-", " ").split())
+    return style.coloured or not says_a_colour(concept.name["en"])
 
 
 def split_of(*names: str | int) -> str:

@@ -1,8 +1,9 @@
 import numpy as np
 
+from mezzotint.synthesis.colours import Paint
 from mezzotint.synthesis.scenes import backgrounds
 from mezzotint.synthesis.scenes.casting import Props
-from mezzotint.synthesis.scenes.truth import Background, Paint
+from mezzotint.synthesis.scenes.truth import Background
 
 RED, BLUE = Paint(name="red", rgb=(200, 0, 0)), Paint(name="blue", rgb=(0, 0, 200))
 

@@ -1,6 +1,7 @@
 import re
 
 from mezzotint.data.records import Caption
+from mezzotint.synthesis.colours import Paint
 from mezzotint.synthesis.scenes.captions import captions
 from mezzotint.synthesis.scenes.library import noun_of
 from mezzotint.synthesis.scenes.renderer import Rendered
@@ -9,7 +10,6 @@ from mezzotint.synthesis.scenes.truth import (
     Box,
     Kind,
     Object,
-    Paint,
     Relation,
     RelationName,
     Scene,

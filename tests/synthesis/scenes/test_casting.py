@@ -1,7 +1,7 @@
 import numpy as np
 
+from mezzotint.synthesis.colours import distance
 from mezzotint.synthesis.scenes.casting import STANDS_OUT, Casting, Props, is_paintable
-from mezzotint.synthesis.scenes.colours import distance
 from mezzotint.synthesis.scenes.shapes import SHAPES
 
 

@@ -1,3 +1,4 @@
+from mezzotint.synthesis.colours import Paint
 from mezzotint.synthesis.language.nouns import nouns
 from mezzotint.synthesis.scenes.held_out import facts, is_held_out, split_of
 from mezzotint.synthesis.scenes.renderer import Rendered
@@ -5,7 +6,6 @@ from mezzotint.synthesis.scenes.truth import (
     Background,
     Box,
     Object,
-    Paint,
     Relation,
     RelationName,
     Scene,

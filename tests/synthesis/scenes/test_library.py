@@ -5,10 +5,9 @@ import pytest
 from PIL import Image
 
 from mezzotint.errors import MissingFileError
+from mezzotint.synthesis.colours import OBJECT_COLOURS, Paint, distance
 from mezzotint.synthesis.scenes.casting import Props
-from mezzotint.synthesis.scenes.colours import OBJECT_COLOURS, distance
 from mezzotint.synthesis.scenes.library import SpriteLibrary, cut_out, tint
-from mezzotint.synthesis.scenes.truth import Paint
 
 
 def test_a_cutout_is_cropped_to_what_is_seen() -> None:

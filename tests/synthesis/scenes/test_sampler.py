@@ -1,7 +1,7 @@
 from collections import Counter
 
+from mezzotint.synthesis.colours import contrast, distance
 from mezzotint.synthesis.scenes.casting import READABLE, STANDS_OUT, Props
-from mezzotint.synthesis.scenes.colours import contrast, distance
 from mezzotint.synthesis.scenes.held_out import split_of
 from mezzotint.synthesis.scenes.renderer import Rendered
 from mezzotint.synthesis.scenes.sampler import sample_lettering, sample_scene

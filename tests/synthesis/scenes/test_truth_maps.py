@@ -6,8 +6,9 @@ from tests.fixtures import small_packages
 
 from mezzotint.data.records import read_records
 from mezzotint.errors import InputError
+from mezzotint.synthesis.colours import Paint
 from mezzotint.synthesis.scenes.text import Fonts, words
-from mezzotint.synthesis.scenes.truth import Background, Box, Object, Paint, Scene, Thing, Writing
+from mezzotint.synthesis.scenes.truth import Background, Box, Object, Scene, Thing, Writing
 from mezzotint.synthesis.scenes.truth_maps import (
     CHARACTERS,
     COLOURS,

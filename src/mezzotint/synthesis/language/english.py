@@ -32,6 +32,20 @@ def indefinite(name: str) -> str:
     return f"{article(name)} {name}"
 
 
+def painted(name: str, colour: str) -> str:
+    """The name with a colour, as one would say it of one picture: "a red apple", "green grapes", "the yellow sun"."""
+    said = indefinite(name)
+    if said == name:
+        return f"{colour} {name}"
+    before = "the" if said.startswith("the ") else article(colour)
+    return f"{before} {colour} {name}"
+
+
+def is_proper(name: str) -> bool:
+    """Whether it names one alone, which has no colour to tell it from others: "Mount Fuji", "Statue of Liberty"."""
+    return _head(name)[0].isupper()
+
+
 def article(phrase: str) -> str:
     """ "a" or "an", by the sound of the phrase's first word."""
     word = phrase.lstrip("“‘\"'(").split()[0]

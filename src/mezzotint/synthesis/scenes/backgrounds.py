@@ -8,7 +8,8 @@ from jaxtyping import Float, UInt8
 from PIL import Image, ImageOps
 
 from mezzotint.runtime.packages import Package
-from mezzotint.synthesis.scenes.truth import Background, Rgb
+from mezzotint.synthesis.colours import Rgb
+from mezzotint.synthesis.scenes.truth import Background
 from mezzotint.synthesis.styles import Fetch
 
 SKIMAGE = Package(

@@ -7,14 +7,15 @@ from typing import Literal, TypeVar
 
 import numpy as np
 
+from mezzotint.synthesis import colours
+from mezzotint.synthesis.colours import Paint, Rgb
 from mezzotint.synthesis.language.nouns import nouns
-from mezzotint.synthesis.scenes import colours, text
+from mezzotint.synthesis.scenes import text
 from mezzotint.synthesis.scenes.backgrounds import Photographs
 from mezzotint.synthesis.scenes.layout import Canvas, Rectangle, inner
 from mezzotint.synthesis.scenes.library import Cutout, SpriteLibrary
 from mezzotint.synthesis.scenes.shapes import SHAPES
-from mezzotint.synthesis.scenes.truth import Background, Paint, Rgb, Thing
-from mezzotint.synthesis.sprites import COLOUR_WORDS
+from mezzotint.synthesis.scenes.truth import Background, Thing
 
 T = TypeVar("T")
 
@@ -154,7 +155,7 @@ def _first_or_best(draw: Callable[[], T], quality: Callable[[T], float], enough:
 
 def is_paintable(code: str) -> bool:
     """Whether a drawing may be recoloured: its name says no colour ("red apple", "orange")."""
-    return not COLOUR_WORDS & set(nouns()[code].singular.split())
+    return not colours.COLOUR_WORDS & set(nouns()[code].singular.split())
 
 
 def _nearest(rgb: Rgb, others: Sequence[Rgb]) -> float:

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
+from mezzotint.synthesis.colours import BACKGROUND_COLOURS
 from mezzotint.synthesis.language import chinese
 from mezzotint.synthesis.scenes.backgrounds import PHOTOGRAPHS
-from mezzotint.synthesis.scenes.colours import BACKGROUND_COLOURS
 from mezzotint.synthesis.scenes.english_captions import Pick, has_colours
 from mezzotint.synthesis.scenes.library import noun_of
 from mezzotint.synthesis.scenes.text import FONTS

@@ -14,9 +14,9 @@ from PIL import Image
 from mezzotint.data.records import read_records
 from mezzotint.errors import MissingFileError
 from mezzotint.synthesis.artwork import render_svg
+from mezzotint.synthesis.colours import Paint, Rgb
 from mezzotint.synthesis.language.nouns import Noun, nouns
 from mezzotint.synthesis.scenes.shapes import SHAPES, svg_of
-from mezzotint.synthesis.scenes.truth import Paint, Rgb
 
 _OPAQUE = 128  # alpha from which a pixel counts as the object's
 _EDGE = 9  # pixels: the width of the band along the outline that must stand out from the background

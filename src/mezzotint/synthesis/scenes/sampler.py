@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from mezzotint.synthesis import hashing
+from mezzotint.synthesis.colours import Paint
 from mezzotint.synthesis.concepts import Language
 from mezzotint.synthesis.scenes import layout, text
 from mezzotint.synthesis.scenes.casting import Casting, Props
@@ -15,7 +16,6 @@ from mezzotint.synthesis.scenes.truth import (
     Background,
     Kind,
     Object,
-    Paint,
     Relation,
     RelationName,
     Scene,

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from mezzotint.synthesis.colours import Rgb
 from mezzotint.synthesis.language.nouns import Noun
-from mezzotint.synthesis.scenes.truth import Rgb
 
 
 @dataclass(frozen=True, kw_only=True)

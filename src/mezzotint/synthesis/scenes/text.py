@@ -10,8 +10,8 @@ from typing import Literal
 from PIL import Image, ImageDraw, ImageFont
 
 from mezzotint.runtime.packages import Package
+from mezzotint.synthesis.colours import Rgb
 from mezzotint.synthesis.concepts import Language
-from mezzotint.synthesis.scenes.truth import Rgb
 from mezzotint.synthesis.styles import Fetch
 
 DEJAVU = Package(

@@ -8,7 +8,8 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Rgb = tuple[int, int, int]
+from mezzotint.synthesis.colours import Paint
+
 Kind = Literal["backdrop", "counting", "colour", "position", "pair", "text", "free"]
 RelationName = Literal["left of", "right of", "above", "below", "inside", "on"]
 BackgroundKind = Literal["plain", "gradient", "stripes", "dots", "photograph"]
@@ -27,14 +28,6 @@ class Box:
     @property
     def centre(self) -> tuple[float, float]:
         return self.left + self.width / 2, self.top + self.height / 2
-
-
-@dataclass(frozen=True, kw_only=True)
-class Paint:
-    """A named colour and the shade of it that is used."""
-
-    name: str
-    rgb: Rgb
 
 
 @dataclass(frozen=True, kw_only=True)

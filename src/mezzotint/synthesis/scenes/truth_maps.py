@@ -18,10 +18,10 @@ from mezzotint.data.records import read_records
 from mezzotint.errors import InputError
 from mezzotint.runtime.seeds import Seeds
 from mezzotint.synthesis import hashing
+from mezzotint.synthesis.colours import OBJECT_COLOURS
 from mezzotint.synthesis.language.nouns import nouns
 from mezzotint.synthesis.scenes.backgrounds import Photographs
 from mezzotint.synthesis.scenes.casting import Props
-from mezzotint.synthesis.scenes.colours import OBJECT_COLOURS
 from mezzotint.synthesis.scenes.library import SpriteLibrary
 from mezzotint.synthesis.scenes.renderer import render
 from mezzotint.synthesis.scenes.sampler import sample_lettering

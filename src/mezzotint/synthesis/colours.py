@@ -6,8 +6,9 @@ from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
+from PIL import Image
 
-from mezzotint.synthesis.scenes.truth import Paint, Rgb
+Rgb = tuple[int, int, int]  # sRGB, 0 to 255
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -17,6 +18,14 @@ class Colour:
     english: str
     chinese: str
     rgb: Rgb  # its middle shade, sRGB
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paint:
+    """A named colour and the shade of it that is used."""
+
+    name: str
+    rgb: Rgb
 
 
 def _colours(*rows: tuple[str, str, Rgb]) -> Mapping[str, Colour]:
@@ -52,11 +61,74 @@ _TINTS = _colours(
 BACKGROUND_COLOURS: Mapping[str, Colour] = {**OBJECT_COLOURS, **_TINTS}
 
 
+# Words of a name that says its colour.
+COLOUR_WORDS = frozenset(
+    {
+        "red",
+        "orange",
+        "yellow",
+        "green",
+        "blue",
+        "purple",
+        "pink",
+        "brown",
+        "black",
+        "white",
+        "grey",
+        "blond",
+        "rainbow",
+    }
+)
+
+# Further shades that go by a name in drawings, chosen by eye; those of "" have none that people would agree on.
+_FURTHER_SHADES: Mapping[str, tuple[Rgb, ...]] = {
+    "red": ((170, 25, 35), (230, 45, 85)),
+    "yellow": ((255, 225, 110),),
+    "green": ((130, 190, 70), (25, 90, 55)),
+    "blue": ((80, 165, 240),),
+    "purple": ((160, 125, 215),),
+    "pink": ((250, 185, 190),),
+    "brown": ((185, 135, 95), (80, 50, 40)),
+    "black": ((45, 45, 50), (65, 55, 85)),
+    "gray": ((95, 98, 105), (180, 182, 188)),
+    "": ((200, 225, 245), (214, 205, 235), (225, 180, 140), (150, 175, 195)),
+}
+_MAIN_SHARE = 0.6  # of the pixels that must have the main colour
+_SAME_COLOUR = 30.0  # CIE 1976 difference up to which a pixel goes by a shade's name
+_SMALL = 32  # pixels a side in which a drawing's colours are counted
+_SEEN = 200  # alpha from which a pixel counts
+
+
 def shade(name: str, rng: np.random.Generator) -> Paint:
     """The named colour, a little lighter or darker and a little off: at most 8 levels a channel and 8 in all."""
     middle = np.asarray(BACKGROUND_COLOURS[name].rgb, dtype=float)
     shifted = middle + rng.uniform(-8, 8) + rng.uniform(-8, 8, 3)
     return Paint(name=name, rgb=_rgb(np.clip(shifted, 0, 255).round()))
+
+
+def main_colour(drawing: Image.Image) -> Colour | None:
+    """The colour by which one would call an RGBA drawing: that of most of its pixels, if any."""
+    pixels = np.asarray(drawing.resize((_SMALL, _SMALL), Image.Resampling.BOX), dtype=float)
+    seen = pixels[pixels[..., 3] > _SEEN, :3]
+    if not len(seen):
+        return None
+    names, shades = _named_shades()
+    far = np.linalg.norm(lab(seen)[:, None] - shades, axis=-1)
+    nearest = names[far.argmin(axis=1)]
+    nearest[far.min(axis=1) > _SAME_COLOUR] = ""
+    for name in OBJECT_COLOURS:
+        if np.mean(nearest == name) >= _MAIN_SHARE:
+            return OBJECT_COLOURS[name]
+    return None
+
+
+@lru_cache(maxsize=1)
+def _named_shades() -> tuple[np.ndarray, Float[np.ndarray, "n 3"]]:
+    """Names, and shades in L*a*b*."""
+    rows = [(name, colour.rgb) for name, colour in OBJECT_COLOURS.items()]
+    rows += [(name, rgb) for name, shades in _FURTHER_SHADES.items() for rgb in shades]
+    names, shades = zip(*rows, strict=True)
+    return np.array(names), lab(np.array(shades, dtype=float))
 
 
 @lru_cache(4096)
