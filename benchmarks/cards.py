@@ -1,6 +1,6 @@
 """The figures of a model's card and of docs/mini.md, written from reports and runs; nothing in them is typed.
 
-    python -m benchmarks.cards mini --report reports/mini --corpus CORPUS --encoded FOLDER … --run RUN …
+    python -m benchmarks.cards mini --report reports/mini --corpus CORPUS … --encoded FOLDER … --run RUN …
         [--page docs/mini.md] [--changed "what was done since the last row of the curve"]
     python -m benchmarks.cards mini-judge --corpus CORPUS --run RUN …
 
@@ -40,7 +40,7 @@ def main() -> None:
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     options.add_argument("bundle", choices=("mini", "mini-judge"))
     options.add_argument("--report", type=Path, help="what mezzotint evaluate wrote")
-    options.add_argument("--corpus", type=Path, required=True)
+    options.add_argument("--corpus", type=Path, nargs="+", required=True, help="what was encoded; of a judge, one")
     options.add_argument("--encoded", type=Path, nargs="*", default=[], help="what the mini learned from")
     options.add_argument("--run", type=Path, nargs="+", required=True, help="the runs, in their order")
     options.add_argument("--card", type=Path, help="the README.md to write; by default the bundle's")
@@ -50,13 +50,13 @@ def main() -> None:
     card = args.card or EMBEDDED / args.bundle / "README.md"
     write_marked(card, "training", training(args.run))
     if args.bundle == "mini-judge":
-        write_marked(card, "data", scene_counts(args.corpus))
-        write_marked(card, "figures", judged_scenes(args.corpus))
+        write_marked(card, "data", scene_counts(args.corpus[0]))
+        write_marked(card, "figures", judged_scenes(args.corpus[0]))
         return
     report = json.loads((args.report / "report.json").read_text(encoding="utf-8"))
     model = next(iter(report["conditions"]["models"]))
     tables = tables_of(report, model)
-    write_marked(card, "data", sprite_counts(args.corpus, args.encoded))
+    write_marked(card, "data", picture_counts(args.corpus, args.encoded))
     write_marked(card, "figures", [*conditions(report, model), *figures(tables)])
     if args.page:
         write_page(args.page, args.report, tables)
@@ -129,14 +129,15 @@ def scene_counts(corpus: Path) -> list[str]:
     return _counted(Counter((scene.licence, scene.credit) for scene in scenes))
 
 
-def sprite_counts(corpus: Path, encoded: Sequence[Path]) -> list[str]:
-    """The different training pictures of encoded folders by licence, as the corpus knows them."""
+def picture_counts(corpora: Sequence[Path], encoded: Sequence[Path]) -> list[str]:
+    """The different training pictures of encoded folders by licence, as the corpora know them."""
     ids: set[str] = set()
     for shard in (path for folder in encoded for path in sorted(folder.glob("*/samples.parquet"))):
         table = pq.read_table(shard, columns=["id", "split"]).to_pydict()
         ids |= {name for name, split in zip(table["id"], table["split"], strict=True) if split == "train"}
-    records = [record for record in read_records(corpus, ["id", "licence", "credit"]) if record.id in ids]
-    return _counted(Counter((record.licence, record.credit) for record in records))
+    records = (record for corpus in corpora for record in read_records(corpus, ["id", "licence", "credit"]))
+    made = {record.id: (record.licence, record.credit) for record in records if record.id in ids}
+    return _counted(Counter(made.values()))
 
 
 def _counted(found: Counter[tuple[str, str]]) -> list[str]:

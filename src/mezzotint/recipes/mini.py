@@ -136,14 +136,18 @@ def mini_base() -> TransformerRecipe:
 
 
 def mini_joint() -> TransformerRecipe:
-    """`mini_base` with a text tower that learns along, at a third of the rate (docs/decisions/0002-text-tower.md)."""
+    """`mini_base` with a text tower that learns along, at a third of the rate (docs/decisions/0002-text-tower.md).
+
+    Its batch is twice as large, its rate √2 times: the matrices of Muon cost the same in fewer steps. The average reaches
+    back over as many samples.
+    """
     recipe = mini_base()
     optimizer = Muon(
-        rest=AdamW(lr=2e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01, rates={"tower": 0.3}),
+        rest=AdamW(lr=2.8e-3, betas=(0.9, 0.99), eps=1e-8, weight_decay=0.01, rates={"tower": 0.3}),
         matrices=("noise_refiner", "context_refiner", "layers", "tower.model.layers"),
         momentum=0.95,
     )
-    return replace(recipe, plan=replace(recipe.plan, optimizer=optimizer), joint=True)
+    return replace(recipe, plan=replace(recipe.plan, optimizer=optimizer, batch=96, average=0.998), joint=True)
 
 
 def mini_judge() -> JudgeRecipe:
