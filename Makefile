@@ -1,7 +1,7 @@
 # `make generate` and `make test` on a fresh clone do all set-up: a virtual environment in .venv with pinned versions.
 PYTHON ?= python3
 BIN := .venv/bin
-PROMPT ?= a red apple
+PROMPT ?= a red apple, flat icon
 .DEFAULT_GOAL := help
 
 .PHONY: help

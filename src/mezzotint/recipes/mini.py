@@ -138,7 +138,7 @@ def mini_base() -> TransformerRecipe:
 def mini_joint() -> TransformerRecipe:
     """`mini_base` with a text tower that learns along, at a third of the rate (docs/decisions/0002-text-tower.md).
 
-    Its batch is twice as large, its rate √2 times: the matrices of Muon cost the same in fewer steps. The average reaches
+    Its batch is twice as large, its rate √2 times: then Muon's matrices cost half as much a sample. The average reaches
     back over as many samples.
     """
     recipe = mini_base()
