@@ -1,4 +1,5 @@
 import re
+from dataclasses import replace
 
 from mezzotint.data.records import Caption
 from mezzotint.synthesis.colours import Paint
@@ -98,6 +99,18 @@ def test_a_style_is_named_only_where_it_fits_all() -> None:
     cat, ball = Thing(noun="1f408"), Thing(noun="ball", paint=RED)
     assert "cartoon" in texts(scene("pair", [cat]))["long", "en"].lower()
     assert "cartoon" not in texts(scene("pair", [cat, ball]))["long", "en"].lower()
+
+
+def test_a_lone_drawing_on_a_coloured_ground_is_never_told_without_it() -> None:
+    """As short as "a cat" is what sprites on white are called."""
+    cat = Thing(noun="1f408")
+    for index in range(20):
+        on_blue, on_white = (texts(scene("backdrop", [cat], behind=paint, index=index)) for paint in (BLUE, WHITE))
+        for kind in ("short", "medium"):
+            assert "blue" in on_blue[kind, "en"]
+            assert "蓝色" in on_blue[kind, "zh"]
+        assert on_white["short", "en"] == "a cat"
+        assert texts(scene("colour", [replace(cat, paint=RED)], index=index))["short", "en"] == "a red cat"
 
 
 def test_black_and_white_only_where_nothing_has_a_colour() -> None:

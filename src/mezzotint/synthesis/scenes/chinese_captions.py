@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from mezzotint.synthesis.colours import BACKGROUND_COLOURS
 from mezzotint.synthesis.language import chinese
 from mezzotint.synthesis.scenes.backgrounds import PHOTOGRAPHS
-from mezzotint.synthesis.scenes.english_captions import Pick, has_colours
+from mezzotint.synthesis.scenes.english_captions import Pick, has_colours, needs_its_ground
 from mezzotint.synthesis.scenes.library import noun_of
 from mezzotint.synthesis.scenes.text import FONTS
 from mezzotint.synthesis.scenes.truth import Background, Box, Object, Scene, Thing, Writing
@@ -30,8 +30,12 @@ def describe(scene: Scene, style: Style | None, pick: Pick) -> Iterator[tuple[st
     look = pick(style.names_for("zh", has_colours(scene)), "look") if style else None
     framed = _framed(scene, content, look)
     yield "tags", "，".join(_tags(scene, look, pick))
-    yield "short", _content(scene, pick, digits=pick(("words", "words", "words", "digits"), "numerals") == "digits")
-    yield "medium", pick((f"{content}，{place}", f"{framed}，{place}", framed), "medium")
+    if needs_its_ground(scene):
+        yield "short", f"{content}，{place}"
+        yield "medium", f"{framed}，{place}"
+    else:
+        yield "short", _content(scene, pick, digits=pick(("words", "words", "words", "digits"), "numerals") == "digits")
+        yield "medium", pick((f"{content}，{place}", f"{framed}，{place}", framed), "medium")
     yield "long", "".join(_sentences(scene, framed, place, pick))
 
 

@@ -35,9 +35,19 @@ def describe(scene: Scene, style: Style | None, pick: Pick) -> Iterator[tuple[st
     look = pick(style.names_for("en", has_colours(scene)), "look") if style else None
     framed = f"{english.article(look)} {look} of {_content(scene, pick, framed=True)}" if look else content
     yield "tags", ", ".join(_tags(scene, look, pick))
-    yield "short", _content(scene, pick, digits=pick(("words", "words", "words", "digits"), "numerals") == "digits")
-    yield "medium", pick((f"{content} {place}", f"{framed} {place}", framed), "medium")
+    if needs_its_ground(scene):
+        yield "short", f"{content} {place}"
+        yield "medium", f"{framed} {place}"
+    else:
+        yield "short", _content(scene, pick, digits=pick(("words", "words", "words", "digits"), "numerals") == "digits")
+        yield "medium", pick((f"{content} {place}", f"{framed} {place}", framed), "medium")
     yield "long", " ".join(_sentences(scene, framed, place, pick))
+
+
+def needs_its_ground(scene: Scene) -> bool:
+    """Whether it is one drawing in its own colours, but not on white: who says "a penguin" means one on white."""
+    alone = len(scene.objects) == 1 and not scene.writings and scene.objects[0].thing.paint is None
+    return alone and [paint.name for paint in scene.background.paints] != ["white"]
 
 
 def has_colours(scene: Scene) -> bool:
