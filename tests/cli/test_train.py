@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from multiprocessing import get_context
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -112,15 +112,11 @@ def test_a_run_killed_at_many_random_moments_ends_with_the_same_weights(corpus: 
     kill_and_compare(corpus, tmp_path, steps=200, kills=20, dtype=dtype)
 
 
-def by_two_processes(arguments: Sequence[str]) -> list[str]:
-    torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
-    return [*torchrun, "-m", "--", "mezzotint", *arguments]
-
-
 @pytest.mark.slow
 def test_two_processes_share_the_batch_and_resume(corpus: Path, tmp_path: Path):
     def train(run: Path, *more: str) -> None:
-        words = by_two_processes(command(corpus, run, "--steps", "6", *more))
+        torchrun = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+        words = [*torchrun, "-m", "--", "mezzotint", *command(corpus, run, "--steps", "6", *more)]
         done = subprocess.run(words, capture_output=True, text=True, timeout=240)
         assert done.returncode == 0, done.stderr[-2000:]
 
@@ -131,21 +127,6 @@ def test_two_processes_share_the_batch_and_resume(corpus: Path, tmp_path: Path):
     assert_same(tmp_path / "whole", tmp_path / "stopped")
     state = json.loads((checkpoints.steps(tmp_path / "whole" / "checkpoints")[-1] / "state.json").read_text())
     assert state["samples"] == 6 * RECIPES["tiny-vae"]().plan.batch
-
-
-@pytest.mark.slow
-def test_ctrl_c_at_the_terminal_of_two_processes_leaves_a_checkpoint(corpus: Path, tmp_path: Path):
-    """The terminal signals all of them, and torchrun passes it on: each worker gets it twice."""
-    words = by_two_processes(command(corpus, run := tmp_path / "run", "--steps", "100000"))
-    process = subprocess.Popen(words, stderr=subprocess.PIPE, text=True, start_new_session=True)
-    deadline = time.monotonic() + 120
-    while steps_logged(run) < 3:
-        assert time.monotonic() < deadline
-        assert process.poll() is None
-        time.sleep(0.05)
-    os.killpg(process.pid, signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert f"stopped at step {steps_done(run)}; resume with: torchrun --nproc-per-node 2" in errors
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

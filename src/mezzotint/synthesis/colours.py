@@ -60,25 +60,8 @@ _TINTS = _colours(
 )
 BACKGROUND_COLOURS: Mapping[str, Colour] = {**OBJECT_COLOURS, **_TINTS}
 
-
 # Words of a name that says its colour.
-COLOUR_WORDS = frozenset(
-    {
-        "red",
-        "orange",
-        "yellow",
-        "green",
-        "blue",
-        "purple",
-        "pink",
-        "brown",
-        "black",
-        "white",
-        "grey",
-        "blond",
-        "rainbow",
-    }
-)
+COLOUR_WORDS = frozenset({*OBJECT_COLOURS, "grey", "blond", "rainbow"})
 
 # Further shades that go by a name in drawings, chosen by eye; those of "" have none that people would agree on.
 _FURTHER_SHADES: Mapping[str, tuple[Rgb, ...]] = {

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
-SAME_WISH = 2.0  # seconds in which a second Ctrl-C is the first once more: a launcher passes on what the terminal sent
+SAME_WISH = 2.0  # seconds in which a second Ctrl-C is the first once more, passed on by a launcher
 
 
 @contextmanager

@@ -5,11 +5,10 @@ from collections.abc import Iterator, Mapping
 from mezzotint.synthesis.colours import BACKGROUND_COLOURS
 from mezzotint.synthesis.language import chinese
 from mezzotint.synthesis.scenes.backgrounds import PHOTOGRAPHS
-from mezzotint.synthesis.scenes.english_captions import Pick, has_colours, needs_its_ground
 from mezzotint.synthesis.scenes.library import noun_of
+from mezzotint.synthesis.scenes.phrases import Phrases, Pick
 from mezzotint.synthesis.scenes.text import FONTS
 from mezzotint.synthesis.scenes.truth import Background, Box, Object, Scene, Thing, Writing
-from mezzotint.synthesis.styles import Style
 
 _REGIONS = (("左上角", "上方", "右上角"), ("左边", "中间", "右边"), ("左下角", "下方", "右下角"))
 _RELATIONS: Mapping[str, tuple[str, ...]] = {
@@ -23,20 +22,20 @@ _RELATIONS: Mapping[str, tuple[str, ...]] = {
 _SIZES = {"large": "大", "small": "小"}
 
 
-def describe(scene: Scene, style: Style | None, pick: Pick) -> Iterator[tuple[str, str]]:
-    """(kind, text) of every caption; see `english_captions.describe`."""
+def describe(scene: Scene, look: str | None, pick: Pick) -> Phrases:
+    """`look` names the style of all that is in the picture, if one does."""
     content = _content(scene, pick)
     place = background(scene.background, pick)
-    look = pick(style.names_for("zh", has_colours(scene)), "look") if style else None
     framed = _framed(scene, content, look)
-    yield "tags", "，".join(_tags(scene, look, pick))
-    if needs_its_ground(scene):
-        yield "short", f"{content}，{place}"
-        yield "medium", f"{framed}，{place}"
-    else:
-        yield "short", _content(scene, pick, digits=pick(("words", "words", "words", "digits"), "numerals") == "digits")
-        yield "medium", pick((f"{content}，{place}", f"{framed}，{place}", framed), "medium")
-    yield "long", "".join(_sentences(scene, framed, place, pick))
+    return Phrases(
+        tags="，".join(_tags(scene, look, pick)),
+        content=content,
+        in_digits=_content(scene, pick, digits=True),
+        framed=framed,
+        placed=f"{content}，{place}",
+        framed_and_placed=f"{framed}，{place}",
+        long="".join(_sentences(scene, framed, place, pick)),
+    )
 
 
 def noun_phrase(thing: Thing, count: int, digits: bool = False) -> str:

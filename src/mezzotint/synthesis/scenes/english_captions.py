@@ -1,16 +1,14 @@
 """A scene's truth in English."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 from mezzotint.synthesis.language import english
 from mezzotint.synthesis.scenes.backgrounds import PHOTOGRAPHS
 from mezzotint.synthesis.scenes.library import noun_of
+from mezzotint.synthesis.scenes.phrases import Phrases, Pick
 from mezzotint.synthesis.scenes.text import FONTS
 from mezzotint.synthesis.scenes.truth import Background, Box, Object, Scene, Thing, Writing
-from mezzotint.synthesis.styles import Style
-
-Pick = Callable[[Sequence[str], str], str]  # from options and a name for the choice to one option
 
 _REGIONS = (
     ("in the upper left", "at the top", "in the upper right"),
@@ -28,32 +26,20 @@ _RELATIONS: Mapping[str, tuple[str, ...]] = {
 _SIZES = {"large": ("large", "big"), "small": ("small", "little")}
 
 
-def describe(scene: Scene, style: Style | None, pick: Pick) -> Iterator[tuple[str, str]]:
-    """(kind, text) of every caption. `style` is the style to be named, None where it fits not all of the picture."""
+def describe(scene: Scene, look: str | None, pick: Pick) -> Phrases:
+    """`look` names the style of all that is in the picture, if one does."""
     content = _content(scene, pick)
     place = background(scene.background, pick)
-    look = pick(style.names_for("en", has_colours(scene)), "look") if style else None
     framed = f"{english.article(look)} {look} of {_content(scene, pick, framed=True)}" if look else content
-    yield "tags", ", ".join(_tags(scene, look, pick))
-    if needs_its_ground(scene):
-        yield "short", f"{content} {place}"
-        yield "medium", f"{framed} {place}"
-    else:
-        yield "short", _content(scene, pick, digits=pick(("words", "words", "words", "digits"), "numerals") == "digits")
-        yield "medium", pick((f"{content} {place}", f"{framed} {place}", framed), "medium")
-    yield "long", " ".join(_sentences(scene, framed, place, pick))
-
-
-def needs_its_ground(scene: Scene) -> bool:
-    """Whether it is one drawing in its own colours, but not on white: who says "a penguin" means one on white."""
-    alone = len(scene.objects) == 1 and not scene.writings and scene.objects[0].thing.paint is None
-    return alone and [paint.name for paint in scene.background.paints] != ["white"]
-
-
-def has_colours(scene: Scene) -> bool:
-    """Whether anything but a drawing's own black and white is to be seen: then it is no black and white drawing."""
-    painted = any(item.thing.paint for item in scene.objects) or bool(scene.writings)
-    return painted or [paint.name for paint in scene.background.paints] != ["white"]
+    return Phrases(
+        tags=", ".join(_tags(scene, look, pick)),
+        content=content,
+        in_digits=_content(scene, pick, digits=True),
+        framed=framed,
+        placed=f"{content} {place}",
+        framed_and_placed=f"{framed} {place}",
+        long=" ".join(_sentences(scene, framed, place, pick)),
+    )
 
 
 def noun_phrase(thing: Thing, count: int, pick: Pick, digits: bool = False) -> str:
