@@ -118,3 +118,10 @@ class TestParts:
         (parts / name).write_text(content)
         with pytest.raises(FileFormatError, match=reason):
             load_tokenizer(parts)
+
+
+def test_words_in_capitals_are_spelled() -> None:
+    tokenizer = train_tokenizer(['the word "TREE"', "文字“TREE”", "The tree"] * 50, 400)
+    for prompt in ('the word "TREE"', "文字“TREE”"):
+        assert [token for token in tokenizer.encode(prompt).tokens if "E" in token] == ["E", "E"]
+    assert tokenizer.encode("The").tokens == ["The"]

@@ -4,6 +4,8 @@ Normalisation, splitting and the chat template are the release's, so that one co
 `chat_template.jinja` is the Qwen3 tokenizer's own (Apache-2.0).
 """
 
+import json
+import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -31,7 +33,8 @@ def in_chat(prompt: str) -> str:
 def train_tokenizer(captions: Iterable[str], vocab_size: int) -> Tokenizer:
     """Learn merges from captions. The vocabulary can end smaller than `vocab_size` when they have too little to merge.
 
-    The template's words count once for every caption, as every prompt will have them.
+    The template's words count once for every caption, as every prompt will have them. Words in capitals, as
+    pictures show them, are spelled, a token a letter: who knows the letters can then write words that no caption had.
     """
     tokenizer = _byte_level(models.BPE())
     trainer = trainers.BpeTrainer(
@@ -41,7 +44,15 @@ def train_tokenizer(captions: Iterable[str], vocab_size: int) -> Tokenizer:
         show_progress=False,
     )
     tokenizer.train_from_iterator(_as_prompted(captions), trainer)
-    return tokenizer
+    return _spelling_capitals(tokenizer)
+
+
+def _spelling_capitals(tokenizer: Tokenizer) -> Tokenizer:
+    """Without the merges that hold a capital anywhere but at their beginning or after the space there."""
+    content = json.loads(tokenizer.to_str())
+    merges = content["model"]["merges"]
+    content["model"]["merges"] = [pair for pair in merges if not re.search("[A-Z]", "".join(pair).lstrip("Ġ")[1:])]
+    return Tokenizer.from_str(json.dumps(content))
 
 
 def _byte_level(model: models.BPE) -> Tokenizer:
