@@ -26,7 +26,7 @@ from PIL import Image
 from mezzotint.data.records import read_records
 from mezzotint.evaluation.answers import LANGUAGE_NAMES
 from mezzotint.evaluation.examination import Resources
-from mezzotint.evaluation.report import Table, duration, markdown, share, tables_of
+from mezzotint.evaluation.report import Table, asked, duration, markdown, share, tables_of
 from mezzotint.evaluation.scenes import ASKED, SKILLS, held_out, judged
 from mezzotint.models.bundle import EMBEDDED
 from mezzotint.runtime import checkpoints
@@ -68,9 +68,8 @@ def conditions(report: dict[str, Any], model: str) -> list[str]:
     said = report["conditions"]
     spent = duration(said["models"][model]["seconds"])
     return [
-        f"`mezzotint evaluate {model} --data CORPUS --out DIR` measured all of this: {said['steps']} steps, guidance "
-        f"{said['guidance']:g}, seed {said['seed']}, {said['dtype']} on {said['threads']} threads ({said['version']}); "
-        f"95 % intervals. In {spent}.",
+        f"`mezzotint evaluate {model} --data CORPUS --out DIR` measured all of this: {asked(said['models'][model])}, "
+        f"seed {said['seed']}, on {said['threads']} threads ({said['version']}); 95 % intervals. In {spent}.",
         "",
     ]
 

@@ -23,6 +23,8 @@ def test_writes_a_report_in_three_forms(
     assert shown.rstrip().endswith("report.md")
     content = json.loads((out / "report.json").read_text())
     assert content["conditions"]["seed"] == 0
+    assert len(content["conditions"]["judge"]) == 64
+    assert content["conditions"]["models"]["tiny"]["steps"] > 0
     assert content["results"]["tiny"][0]["suite"] == "scenes"
     assert "### Scenes" in (out / "report.md").read_text()
     with Image.open(out / "contact-sheet.png") as sheet:
@@ -35,7 +37,8 @@ def test_writes_a_report_in_three_forms(
         (["{model}", "--suite", "beauty", "--data", "d", "--out", "o"], "there is no suite 'beauty'"),
         (["{model}", "--data", "d", "--out", "o", "--limit", "1"], "--limit is 1"),
         (["nobody", "--data", "d", "--out", "o"], "model 'nobody'"),
-        (["{model}", "--suite", "scenes", "--data", "d", "--judge", "{tmp}", "--out", "o"], "config.json is missing"),
+        (["{model}", "--suite", "scenes", "--data", "d", "--judge", "{tmp}", "--out", "o"], "no *.safetensors file"),
+        (["{model}", "--data", "d", "--out", "{model}/model_index.json"], "model_index.json is a file"),
         (["{model}", "--suite", "reconstruction", "--data", "{tmp}", "--out", "o"], "no records in"),
     ],
 )

@@ -171,12 +171,13 @@ def test_what_a_user_can_get_wrong_is_one_line_and_exit_code_2(
     assert "nowhere does not exist" in error(command(tmp_path / "nowhere", run))
     assert "--steps is -1" in error(command(corpus, run, "--steps", "-1"))
     assert "--batch is 0" in error(command(corpus, run, "--batch", "0"))
+    assert "--threads is 0" in error([*command(corpus, run), "--threads", "0"])
     assert "float16 cannot be trained in" in error(command(corpus, run, "--dtype", "float16"))
     assert "holds no checkpoint to export" in error(command(corpus, run, "--steps", "0", "--export", str(tmp_path)))
     assert "cannot make the folder" in error(command(corpus, run, "--export", "/dev/null/model"))
     assert "--mix scenes is no folder with a share" in error(command(corpus, run, "--mix", "scenes"))
     assert "between 0 and 1" in error(command(corpus, run, "--mix", "scenes=1.5"))
-    assert "learns from one folder" in error(command(corpus, run, "--mix", f"{corpus}=0.5"))
+    assert "has no use for --mix" in error(command(corpus, run, "--mix", f"{corpus}=0.5"))
     assert main(command(corpus, run)) == 0
     assert "choose another --run" in error(command(corpus, run, "--seed", "1"))
 

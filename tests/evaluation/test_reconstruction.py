@@ -32,8 +32,8 @@ def test_held_out_pictures_come_by_sort_with_text_apart(corpus: Path):
 def test_figures_are_those_of_the_autoencoder(
     corpus: Path, examine: Callable[[], Examination], monkeypatch: pytest.MonkeyPatch
 ):
-    kept = perceptual.load_perceptual(reconstruction.STAGES)
     monkeypatch.undo()  # the real cache, which holds the perceptual distance's packages
+    kept = perceptual.load_perceptual(reconstruction.STAGES)
     examination = examine()
     monkeypatch.setattr(reconstruction, "load_perceptual", lambda stages: kept)
     (table,) = reconstruction.tables(examination)

@@ -94,8 +94,13 @@ def test_what_is_known_has_no_spread():
     assert str(constant(0.25, 40)) == "25.0 % [25.0, 25.0]"
 
 
+ASKED = {"steps": 28, "guidance": 3.5, "dtype": "float32"}
+
+
 def test_the_time_of_each_suite_is_written():
-    models = {"mini": {"digest": "abc", "seconds": {"concepts": 61.4, "scenes": 30.2}}}
+    models = {"mini": {"digest": "abc", **ASKED, "seconds": {"concepts": 61.4, "scenes": 30.2}}}
     said = Report(conditions={"seed": 0, "models": models}, tables={}).to_markdown()
     assert duration(models["mini"]["seconds"]) == "seconds: concepts 61, scenes 30, together 92"
-    assert "- seed: 0\n- mini: abc; seconds: concepts 61, scenes 30, together 92" in said
+    assert (
+        "- seed: 0\n- mini: abc; 28 steps, guidance 3.5, float32; seconds: concepts 61, scenes 30, together 92" in said
+    )

@@ -9,13 +9,14 @@ from tests.fixtures import small_packages
 from mezzotint.evaluation import scenes
 from mezzotint.evaluation.examination import Examination
 from mezzotint.perception.scene_judge import Maps
+from mezzotint.synthesis.colours import OBJECT_COLOURS, Paint
 from mezzotint.synthesis.scenes.backgrounds import Photographs
 from mezzotint.synthesis.scenes.captions import captions
 from mezzotint.synthesis.scenes.casting import Props
 from mezzotint.synthesis.scenes.held_out import facts, is_held_out, split_of
 from mezzotint.synthesis.scenes.library import SpriteLibrary
 from mezzotint.synthesis.scenes.text import Fonts
-from mezzotint.synthesis.scenes.truth import pixel_size
+from mezzotint.synthesis.scenes.truth import Scene, pixel_size
 from mezzotint.synthesis.scenes.truth_maps import CHARACTERS, COLOURS, IGNORED, NOUNS, TruthMaps, truth_maps
 
 GRID, SURE = 16, 12.0
@@ -61,6 +62,30 @@ def test_other_truths_are_wrong_answers(props: Props):
     turned = replace(scene.relation, subject=scene.relation.reference, reference=scene.relation.subject)
     maps = perfect_judge(truth_maps(scene, GRID, FONTS))
     assert not scenes.relation_is_right(maps, replace(scene, relation=turned))
+
+
+def seen_as(scene: Scene, skill: str, **changes: object) -> bool:
+    """Whether one who sees the scene with its first object changed answers right."""
+    first, *others = scene.objects
+    other = replace(scene, objects=(replace(first, thing=replace(first.thing, **changes)), *others))
+    return scenes.SKILLS[skill].answers(perfect_judge(truth_maps(other, GRID, FONTS)), scene)
+
+
+def test_another_colour_another_thing_and_another_string_are_wrong_answers(props: Props):
+    painted = scenes.held_out(props, scenes.SKILLS["colour"], 1)[0].scene
+    assert painted.objects[0].thing.paint is not None
+    other = OBJECT_COLOURS["red" if painted.objects[0].thing.paint.name != "red" else "green"]
+    assert not seen_as(painted, "colour", paint=Paint(name=other.english, rgb=other.rgb))
+
+    pair = scenes.held_out(props, scenes.SKILLS["two objects"], 1)[0].scene
+    shown = {item.thing.noun for item in pair.objects}
+    assert not seen_as(pair, "two objects", noun=next(noun for noun in NOUNS if noun not in shown))
+
+    lettered = scenes.held_out(props, scenes.SKILLS["text"], 1)[0].scene
+    (line,) = lettered.writings
+    other = replace(line, text=scenes.other_strings(line.text, line.language)[0])
+    maps = perfect_judge(truth_maps(replace(lettered, writings=(other,)), GRID, FONTS))
+    assert not scenes.text_fits_best(maps, lettered)
 
 
 def test_other_strings_are_near_in_length_and_never_the_same():

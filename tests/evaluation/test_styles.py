@@ -22,8 +22,8 @@ def test_every_style_and_language_has_a_row(few_concepts: tuple[Concept, ...], e
     own = ["all styles", "all styles, English", "all styles, Chinese", *NAMES]
     assert [name for name, row in rows.items() if not row.reference] == own
     assert [name for name, row in rows.items() if row.reference] == [*(f"real, {name}" for name in NAMES), "chance"]
-    assert rows["all styles"].figures["style"].count == 15
-    assert rows["all styles, English"].figures["style"].count == 9  # three of five prompts in each of three styles
+    assert rows["all styles"].figures["style"].count == 5
+    assert rows["all styles, English"].figures["style"].count == 3  # three of five concepts
     assert rows["chance"].figures["style"].value == 1 / 3
     assert sum(rows[name].figures["unasked"].value for name in NAMES) == 1.0
 

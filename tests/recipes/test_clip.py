@@ -45,6 +45,12 @@ def test_a_model_is_needed_and_must_have_the_layers(corpus: Path, towers: Path, 
         replace(tiny_clip(), text_layers=9).prepare(options(corpus, tmp_path, model=str(towers)))
 
 
+def test_a_language_that_nobody_speaks_is_said(corpus: Path, towers: Path, tmp_path: Path) -> None:
+    french = replace(tiny_clip(), objective=replace(tiny_clip().objective, languages=("en", "fr")))
+    with pytest.raises(InputError, match="too few captions in 'fr' of split 'val'"):
+        french.prepare(options(corpus, tmp_path, model=str(towers)))
+
+
 def test_a_broken_folder_is_said(exported: Path, tmp_path: Path) -> None:
     with pytest.raises(MissingFileError, match=r"config\.json is missing"):
         load_dual_encoder(tmp_path)

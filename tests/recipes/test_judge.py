@@ -24,6 +24,16 @@ def test_the_exported_judge_has_the_averaged_weights(tmp_path: Path):
     assert (tmp_path / "run" / "metrics.jsonl").read_text().count("right_nouns") > 0
 
 
+def test_an_export_leaves_what_else_lies_in_the_folder(tmp_path: Path):
+    (tmp_path / "mini" / "vae").mkdir(parents=True)
+    RECIPE.prepare(options(small_packages.CORPUS, tmp_path / "run")).export(tmp_path / "mini")
+    assert sorted(path.name for path in (tmp_path / "mini").iterdir()) == [
+        "config.json",
+        "diffusion_pytorch_model.safetensors",
+        "vae",
+    ]
+
+
 def test_a_run_may_start_from_a_judge(tmp_path: Path):
     first = RECIPE.prepare(options(small_packages.CORPUS, tmp_path / "first", seed=1))
     first.export(tmp_path / "judge")

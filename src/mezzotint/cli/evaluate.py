@@ -2,6 +2,7 @@
 
 import platform
 import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,9 +14,8 @@ from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
 if TYPE_CHECKING:
-    from mezzotint.evaluation.examination import Examination
+    from mezzotint.evaluation.examination import Examination, Resources
     from mezzotint.evaluation.report import Report
-    from mezzotint.generation.pipeline import Pipeline
 
 ALL = "all"
 
@@ -59,6 +59,7 @@ def run(options: Options) -> None:
         value = getattr(options, name)
         if value is not None and value < least:
             raise InputError(f"--{name} is {value}; it must be {least} or more")
+    atomic.check_place(options.out)
     models = [options.model, *([options.compare] if options.compare else [])]
     pipelines = [Pipeline.from_pretrained(model, device=options.device) for model in models]
     resources = Resources(corpus=options.data, device=pipelines[0].device, judge_folder=options.judge or JUDGE)
@@ -68,13 +69,13 @@ def run(options: Options) -> None:
         )
         for pipeline in pipelines
     ]
-    found = report(names, examinations, _conditions(options, pipelines[0]))
-    _write(options.out, found, examinations)
+    found = report(names, examinations, _conditions(options, names, resources))
     for name, tables in found.tables.items():
         print(f"== {name}")
         print("\n".join(line for table in tables for line in plain(table)))
     for name, model in found.conditions["models"].items():
         print(f"{name}: {duration(model['seconds'])}")
+    _write(options.out, found, examinations)
     print(options.out / "report.md")
 
 
@@ -87,17 +88,20 @@ def _suites(text: str) -> list[str]:
     return names
 
 
-def _conditions(options: Options, pipeline: "Pipeline") -> dict[str, Any]:
+def _conditions(options: Options, names: Sequence[str], resources: "Resources") -> dict[str, Any]:
+    """On what all models are measured, and by which judge, if one is asked."""
     import torch
 
+    from mezzotint.data.manifest import weights_digest
+    from mezzotint.evaluation import scenes, sizes
+
+    judge = resources.judge_folder.resolve()
     return {
         "corpus": options.data.resolve().name,
         "seed": options.seed,
         "limit": options.limit,
-        "steps": pipeline.defaults.steps,
-        "guidance": pipeline.defaults.guidance,
-        "device": str(pipeline.device),
-        "dtype": str(pipeline.dtype).removeprefix("torch."),
+        **({"judge": weights_digest(judge.parent, judge.name)} if {scenes.SUITE, sizes.SUITE} & set(names) else {}),
+        "device": str(resources.device),
         "threads": torch.get_num_threads(),
         "version": f"mezzotint {__version__}, torch {torch.__version__}, Python {platform.python_version()}",
     }

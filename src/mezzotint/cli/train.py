@@ -72,14 +72,15 @@ def run(options: Options) -> None:
     import torch
 
     from mezzotint.recipes import RECIPES
-    from mezzotint.recipes.export import check_place
 
     if options.recipe not in RECIPES:
         raise InputError(f"recipe {options.recipe!r} does not exist; there are {', '.join(RECIPES)}")
     if options.threads is not None:
+        if options.threads < 1:
+            raise InputError(f"--threads is {options.threads}; it must be 1 or more")
         torch.set_num_threads(options.threads)
     if options.export is not None:
-        check_place(options.export)
+        atomic.check_place(options.export)
     _refuse_anothers_run(options)
     settings = _run_options(options)
     with _peers(settings) as peers:
@@ -91,7 +92,11 @@ def _train(options: Options, settings: "RunOptions", peers: "Peers") -> None:
     from mezzotint.runtime import checkpoints
     from mezzotint.training.trainer import fit
 
+    if not peers.leads:
+        peers.wait()  # until the first one has made what the others find then, such as a tokenizer
     run = RECIPES[options.recipe]().prepare(settings)
+    if peers.leads:
+        peers.wait()
     if options.steps == 0 and not checkpoints.steps(options.run / "checkpoints"):
         raise InputError(f"{options.run} holds no checkpoint to export; train it first")
     if peers.leads:

@@ -68,7 +68,7 @@ class PictureBatches:
     A picture is decoded when it is first asked for and kept in memory at the largest scale that `framing` can need,
     4 bytes a pixel (10,000 pictures at 128 pixels: 0.7 GB).
 
-    Raises InputError when no picture is of that split, kind and part.
+    Raises InputError when no picture is of that split, kind and part, or, `captioned`, none of those has a caption.
     """
 
     def __init__(
@@ -81,17 +81,21 @@ class PictureBatches:
         split: str = "train",
         parts: Collection[str] | None = None,
         kinds: Collection[str] | None = None,
+        captioned: bool = False,
     ) -> None:
         self._corpus, self._batch_size, self._framing, self._seeds = Path(corpus), batch_size, framing, Seeds(seed)
         self._pictures: list[Record | Image.Image] = []  # a record until it is decoded
         self._ids, self._captions, concepts = [], [], []
         for record in read_records(self._corpus, _COLUMNS, parts=parts, splits=[split], kinds=kinds):
+            if captioned and not record.captions:
+                continue
             self._pictures.append(record)
             self._ids.append(record.id)
             self._captions.append(record.captions)
             concepts.append(record.concept or record.id)
         if not self._ids:
-            raise InputError(f"{corpus} has no pictures of split {split!r} among what was asked for")
+            wanted = "captioned pictures" if captioned else "pictures"
+            raise InputError(f"{corpus} has no {wanted} of split {split!r} among what was asked for")
         numbers = {concept: number for number, concept in enumerate(dict.fromkeys(concepts))}
         self._concepts = torch.tensor([numbers[concept] for concept in concepts])
         self._order = lru_cache(maxsize=2)(self._make_order)

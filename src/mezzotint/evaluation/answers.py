@@ -11,7 +11,7 @@ from mezzotint.data.buckets import Bucket
 from mezzotint.evaluation.concept_list import Concept, concepts
 from mezzotint.evaluation.examination import Examination
 from mezzotint.evaluation.painter import Task
-from mezzotint.evaluation.report import Figure, share
+from mezzotint.evaluation.report import Figure, share, share_of_each
 from mezzotint.synthesis.concepts import LANGUAGES, Language
 
 LANGUAGE_NAMES = {"en": "English", "zh": "Chinese"}
@@ -42,12 +42,17 @@ def ask(
     """One picture a concept, of its plain prompt unless others are given. Its noise is the same in all languages."""
     if prompts is None:
         prompts = [concept.prompts[language] for concept, language in zip(asked, languages, strict=True)]
-    first = {concept.code: examination.seed + position for position, concept in enumerate(concepts())}
-    tasks = [Task(prompt, first[concept.code], size) for prompt, concept in zip(prompts, asked, strict=True)]
+    noise = seeds_of(examination.seed)
+    tasks = [Task(prompt, noise[concept.code], size) for prompt, concept in zip(prompts, asked, strict=True)]
     pictures = examination.painter.paint(tasks)
     features = examination.examiner.features(pictures)
     ranks = examination.gallery.ranks(features, [concept.code for concept in asked])
     return Answers(prompts=prompts, languages=languages, pictures=pictures, features=features, ranks=ranks)
+
+
+def seeds_of(seed: int) -> dict[str, int]:
+    """Each concept's own, whatever is asked of it."""
+    return {concept.code: seed + position for position, concept in enumerate(concepts())}
 
 
 def by_turns(count: int) -> list[Language]:
@@ -57,3 +62,8 @@ def by_turns(count: int) -> list[Language]:
 
 def top(ranks: Int[np.ndarray, "b"]) -> dict[str, Figure]:
     return {"top-1": share(ranks == 0), "top-5": share(ranks < 5)}
+
+
+def top_of_each(ranks: Int[np.ndarray, "times b"]) -> dict[str, Figure]:
+    """Of concepts that were asked for several times."""
+    return {"top-1": share_of_each(ranks == 0), "top-5": share_of_each(ranks < 5)}

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from mezzotint.evaluation.answers import LANGUAGE_NAMES, Answers, ask, top
+from mezzotint.evaluation.answers import LANGUAGE_NAMES, Answers, ask, top, top_of_each
 from mezzotint.evaluation.concept_list import Concept, concepts, spread
 from mezzotint.evaluation.examination import Examination
 from mezzotint.evaluation.gallery import check_concepts
@@ -65,5 +65,5 @@ def _categories(asked: Sequence[Concept], answers: dict[Language, Answers]) -> T
     for category in dict.fromkeys(concept.category for concept in asked):
         members = [concept.category == category for concept in asked]
         ranks = [answer.ranks[members] for answer in answers.values()]
-        rows.append(Row(name=category, figures=top(np.concatenate(ranks))))
+        rows.append(Row(name=category, figures=top_of_each(np.stack(ranks))))
     return Table(suite=SUITE, title="Concepts by category", note="Both languages together.", rows=tuple(rows))

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from mezzotint.evaluation import intervals
+from mezzotint.evaluation.answers import seeds_of
 from mezzotint.evaluation.concept_list import Concept, concepts, spread
 from mezzotint.evaluation.examination import Examination
 from mezzotint.evaluation.frechet import frechet_distance, is_inside
@@ -32,8 +33,8 @@ def tables(examination: Examination) -> list[Table]:
 
 def tasks_of(asked: Sequence[Concept], seed: int) -> list[Task]:
     """The plain prompts in all languages, as the suite "concepts" asks them: what it painted is used again."""
-    first = {concept.code: seed + position for position, concept in enumerate(concepts())}
-    return [Task(c.prompts[language], first[c.code]) for language in LANGUAGES for c in asked]
+    noise = seeds_of(seed)
+    return [Task(c.prompts[language], noise[c.code]) for language in LANGUAGES for c in asked]
 
 
 def _distances(examination: Examination, asked: Sequence[Concept]) -> Table:

@@ -17,7 +17,7 @@ class Interval(NamedTuple):
     high: float
 
 
-def wilson(hits: int, count: int) -> Interval:
+def wilson(hits: float, count: int) -> Interval:
     """Of a share (Wilson 1927): inside [0, 1], and sensible where all or none of a few hit, unlike p ± 1.96·σ."""
     share, z2 = hits / count, Z**2 / count
     middle = (share + z2 / 2) / (1 + z2)

@@ -37,6 +37,15 @@ def share(hits: Bool[np.ndarray, "n"]) -> Figure:
     return Figure(value=float(hits.mean()), interval=interval, count=len(hits), unit="%", scores=hits.astype(float))
 
 
+def share_of_each(hits: Bool[np.ndarray, "times n"]) -> Figure:
+    """The share of n items that were asked for several times each. The interval is Wilson's for n, as if an item's
+    answers were all alike: they are not independent.
+    """
+    scores = hits.mean(0)
+    interval = intervals.wilson(float(scores.sum()), len(scores))
+    return Figure(value=float(scores.mean()), interval=interval, count=len(scores), unit="%", scores=scores)
+
+
 def mean(scores: Float[np.ndarray, "n"], unit: Unit) -> Figure:
     """The mean of the items' scores, with the bootstrap's interval."""
     scores = np.asarray(scores, float)
@@ -107,7 +116,7 @@ class Report:
     """Everything that one run of the suites found. `conditions` says on what: models, corpus, seed, versions, times."""
 
     conditions: Mapping[str, Any]
-    tables: Mapping[str, Sequence[Table]]  # by the model's name, or "difference"
+    tables: Mapping[str, Sequence[Table]]  # by the model's name, or "A − B"
 
     def to_json(self) -> dict[str, Any]:
         results = {name: [_table_json(table) for table in tables] for name, tables in self.tables.items()}
@@ -169,9 +178,15 @@ def plain(table: Table) -> list[str]:
 def _conditions(conditions: Mapping[str, Any]) -> Iterable[str]:
     for name, value in conditions.items():
         if name == "models":
-            yield from (f"- {model}: {found['digest']}; {duration(found['seconds'])}" for model, found in value.items())
+            for model, found in value.items():
+                yield f"- {model}: {found['digest']}; {asked(found)}; {duration(found['seconds'])}"
         else:
             yield f"- {name.replace('_', ' ')}: {value}"
+
+
+def asked(model: Mapping[str, Any]) -> str:
+    """How it was asked for its pictures."""
+    return f"{model['steps']} steps, guidance {model['guidance']:g}, {model['dtype']}"
 
 
 def duration(seconds: Mapping[str, float]) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Bool
 
-from mezzotint.evaluation.answers import LANGUAGE_NAMES, Answers, ask, by_turns, top
+from mezzotint.evaluation.answers import LANGUAGE_NAMES, Answers, ask, by_turns, top, top_of_each
 from mezzotint.evaluation.concept_list import concepts, spread
 from mezzotint.evaluation.examination import Examination
 from mezzotint.evaluation.gallery import check_concepts
-from mezzotint.evaluation.report import Figure, Row, Table, constant, share
+from mezzotint.evaluation.report import Figure, Row, Table, constant, share, share_of_each
 from mezzotint.evaluation.style_classifier import StyleClassifier, fit_styles
 from mezzotint.synthesis.concepts import LANGUAGES
 from mezzotint.synthesis.styles import STYLES
@@ -50,11 +50,11 @@ def tables(examination: Examination) -> list[Table]:
 
 def _together(answers: Sequence[Answers], agreements: Sequence[Bool[np.ndarray, "b"]]) -> list[Row]:
     """All styles, then of those the prompts in each language."""
-    ranks, agrees = np.concatenate([answer.ranks for answer in answers]), np.concatenate(agreements)
-    rows = [Row(name="all styles", figures={**top(ranks), "style": share(agrees)})]
+    ranks, agrees = np.stack([answer.ranks for answer in answers]), np.stack(agreements)
+    rows = [Row(name="all styles", figures={**top_of_each(ranks), "style": share_of_each(agrees)})]
     for language in LANGUAGES:
-        members = np.concatenate([answer.written_in(language) for answer in answers])
-        figures: dict[str, Figure] = {**top(ranks[members]), "style": share(agrees[members])}
+        members = answers[0].written_in(language)
+        figures: dict[str, Figure] = {**top_of_each(ranks[:, members]), "style": share_of_each(agrees[:, members])}
         rows.append(Row(name=f"all styles, {LANGUAGE_NAMES[language]}", figures=figures))
     return rows
 

@@ -7,6 +7,7 @@ from typing import Any
 from mezzotint.evaluation import concepts, distribution, reconstruction, scenes, sizes, styles
 from mezzotint.evaluation.examination import Examination
 from mezzotint.evaluation.report import Report, Table, compare
+from mezzotint.generation.pipeline import Pipeline
 
 Suite = Callable[[Examination], list[Table]]
 
@@ -36,11 +37,21 @@ def report(names: Sequence[str], examinations: Sequence[Examination], conditions
     tables, models = {}, {}
     for label, examination in zip(labels, examinations, strict=True):
         tables[label], seconds = run(names, examination)
-        models[label] = {"digest": examination.painter.pipeline.digest, "seconds": seconds}
+        models[label] = {**_settings(examination.painter.pipeline), "seconds": seconds}
     if len(examinations) == 2:
         ours, theirs = (tables[label] for label in labels)
         tables[f"{labels[0]} − {labels[1]}"] = compare(ours, theirs)
     return Report(conditions={**conditions, "models": models}, tables=tables)
+
+
+def _settings(pipeline: Pipeline) -> dict[str, Any]:
+    """Whose answers these are, and how it was asked for them."""
+    return {
+        "digest": pipeline.digest,
+        "steps": pipeline.defaults.steps,
+        "guidance": pipeline.defaults.guidance,
+        "dtype": str(pipeline.dtype).removeprefix("torch."),
+    }
 
 
 def _labels(names: Sequence[str]) -> list[str]:

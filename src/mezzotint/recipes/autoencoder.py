@@ -58,7 +58,7 @@ class AutoencoderRecipe:
         plan = self.plan.under(options)
         check_data(options, "mezzotint corpus build")
         batches = PictureBatches(options.data, batch_size=plan.batch, framing=self.framing, seed=options.seed)
-        validation = self._validation(options, plan.batch)
+        validation = self._validation(options)
         objective = self._objective(options)
         autoencoder = Autoencoder(self.autoencoder)
         init_weights(autoencoder, Seeds(options.seed).generator("weights"))
@@ -76,10 +76,10 @@ class AutoencoderRecipe:
             export=lambda folder: self._export(state, batches, folder),
         )
 
-    def _validation(self, options: RunOptions, batch_size: int) -> list[PictureBatch]:
-        """The same pictures for every run, whatever its seed."""
+    def _validation(self, options: RunOptions) -> list[PictureBatch]:
+        """The same pictures for every run, whatever its seed, batch and processes."""
         batches = PictureBatches(
-            options.data, batch_size=batch_size, framing=self.validation_framing, seed=0, split="val"
+            options.data, batch_size=self.plan.batch, framing=self.validation_framing, seed=0, split="val"
         )
         return [batches.at(step) for step in range(self.validation_batches)]
 

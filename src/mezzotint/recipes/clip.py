@@ -5,13 +5,14 @@
 <folder>/model_index.json            what makes them one model, last
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer
 
-from mezzotint.data.picture_batches import Framing, PictureBatches
+from mezzotint.data.picture_batches import Framing, PictureBatch, PictureBatches
 from mezzotint.errors import InputError
 from mezzotint.generation.loading import load_text_tower
 from mezzotint.generation.loading_dual_encoder import PICTURES, TEXT
@@ -56,7 +57,7 @@ class ClipRecipe:
 
     def prepare(self, options: RunOptions) -> Run:
         plan = self.plan.under(options)
-        check_data(options, "mezzotint corpus build")
+        check_data(options, "mezzotint corpus build", takes=("model",))
         model = find_model(options.model_name("whose text tower's first layers it begins with"))
         config, text = self._text(model)
         encoder = DualEncoder(text, self.pictures)
@@ -68,16 +69,29 @@ class ClipRecipe:
             framing=self.validation_framing,
             seed=0,
             split="val",
+            captioned=True,
         )
         validation = [held_out.at(step) for step in range(self.validation_batches)]
+        self._check_languages(options.data, validation)
         return Run(
             config=plan.fit_config(options),
             state=state,
             objective=self.objective,
-            batches=PictureBatches(options.data, batch_size=plan.batch, framing=self.framing, seed=options.seed),
+            batches=PictureBatches(
+                options.data, batch_size=plan.batch, framing=self.framing, seed=options.seed, captioned=True
+            ),
             probes=Probes(validate=lambda state: self.objective.validate(state, validation, Seeds(0))),
             export=lambda folder: self._export(state, config, text.tokenizer, folder),
         )
+
+    def _check_languages(self, corpus: Path, validation: Sequence[PictureBatch]) -> None:
+        for language in self.objective.languages:
+            for batch in validation:
+                if not any(caption.language == language for own in batch.captions for caption in own):
+                    raise InputError(
+                        f"{corpus} has too few captions in {language!r} of split 'val'; "
+                        f"this recipe needs some in each of {', '.join(self.objective.languages)}"
+                    )
 
     def _text(self, model: Path) -> tuple[TextConfig, TextTower]:
         whole = load_text_tower(model, torch.float32)

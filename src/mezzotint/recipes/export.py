@@ -8,7 +8,7 @@ import diffusers
 import torch
 from torch import Tensor
 
-from mezzotint.errors import MissingFileError, OutputError
+from mezzotint.errors import MissingFileError
 from mezzotint.generation.settings import FILE as DEFAULTS
 from mezzotint.generation.settings import Settings
 from mezzotint.models import bundle
@@ -72,11 +72,3 @@ def write_index(folder: Path) -> None:
     there = {name: library for name, library in COMPONENTS.items() if (folder / name).is_dir()}
     index = {"_class_name": "ZImagePipeline", "_diffusers_version": diffusers.__version__, **there}
     atomic.write_json(folder / bundle.INDEX, index)
-
-
-def check_place(folder: Path) -> None:
-    """Refuse early, before hours of training, a place where no folder can be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as cause:
-        raise OutputError(f"cannot make the folder {folder}: {cause.strerror}") from cause

@@ -37,14 +37,14 @@ class JudgeRecipe:
 
     def prepare(self, options: RunOptions) -> Run:
         plan = self.plan.under(options)
-        check_data(options, "mezzotint corpus build")
+        check_data(options, "mezzotint corpus build", takes=("start",))
         if options.start is not None:
             judge = self._started(Path(options.start))
         else:
             judge = SceneJudge(self.judge)
             init_weights(judge, Seeds(options.seed).generator("weights"))
         state = plan.state(judge, options)
-        held_out = self._batches(options.data, plan.batch, 0, "val")
+        held_out = self._batches(options.data, self.plan.batch, 0, "val")
         validation = [held_out.at(step) for step in range(self.validation_batches)]
         return Run(
             config=plan.fit_config(options),
@@ -76,6 +76,5 @@ class JudgeRecipe:
 
     def _export(self, state: TrainState, folder: Path) -> None:
         weights = {name: weight.to(self.dtype) for name, weight in state.averaged_weights().items()}
-        with atomic.folder(folder) as part:
-            bundle.write_weights(part, weights)
-            atomic.write_json(part / "config.json", self.judge.to_json())
+        bundle.write_weights(folder, weights)
+        atomic.write_json(folder / "config.json", self.judge.to_json())

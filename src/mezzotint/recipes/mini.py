@@ -179,7 +179,7 @@ def mini_judge() -> JudgeRecipe:
             log_every=50,
             validate_every=250,
             sample_every=250,
-            checkpoint_every=100,
+            checkpoint_every=125,
             keep_checkpoints=2,
         ),
         objective=SceneReadingLoss(empty_weight=0.05),

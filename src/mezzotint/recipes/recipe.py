@@ -1,6 +1,6 @@
 """What a recipe is: a complete configuration that, given data and a machine, becomes a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -99,7 +99,7 @@ class Plan:
 
     def under(self, options: RunOptions) -> "Plan":
         """This plan with the user's steps and learning rate, and one process's share of the batch."""
-        for name, least in (("steps", 0), ("batch", 1)):
+        for name, least in (("steps", 0), ("batch", 1), ("minutes", 0)):
             value = getattr(options, name)
             if value is not None and value < least:
                 raise InputError(f"--{name} is {value}; it must be {least} or more")
@@ -144,10 +144,11 @@ class Plan:
         )
 
 
-def check_data(options: RunOptions, made_by: str, *, mixes: bool = False) -> None:
-    """That the folders to learn from are there, and no more of them than the recipe takes."""
-    if options.mix and not mixes:
-        raise InputError("this recipe learns from one folder; leave --mix out")
+def check_data(options: RunOptions, made_by: str, *, takes: Collection[str] = ()) -> None:
+    """That the folders to learn from are there, and that nothing is asked for that not every recipe `takes`."""
+    for name in ("mix", "model", "start", "compile", "recompute"):
+        if getattr(options, name) and name not in takes:
+            raise InputError(f"this recipe has no use for --{name}; leave it out")
     for folder in (options.data, *options.mix):
         if not folder.is_dir():
             raise MissingFileError(f"data folder {folder} does not exist; {made_by} makes one")

@@ -9,6 +9,7 @@ from tokenizers import Tokenizer
 
 from mezzotint.data.picture_batches import Framing, PictureBatches
 from mezzotint.data.records import read_records
+from mezzotint.generation.loading_dual_encoder import TEXT
 from mezzotint.models.text import TextConfig, TextTower, build, load_tokenizer, save_tokenizer, train_tokenizer
 from mezzotint.models.text import init_weights as init_text
 from mezzotint.perception.dual_encoder import DualEncoder, DualEncoderConfig
@@ -20,8 +21,6 @@ from mezzotint.runtime.seeds import Seeds
 from mezzotint.training.objectives.text import CaptionContrast
 from mezzotint.training.state import TrainState
 from mezzotint.training.trainer import Probes
-
-TEXT = "text."  # how the text tower's weights begin in the dual encoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,13 +47,16 @@ class TextRecipe:
         plan = self.plan.under(options)
         check_data(options, "mezzotint corpus build")
         tokenizer = self._tokenizer(options)
-        batches = PictureBatches(options.data, batch_size=plan.batch, framing=self.framing, seed=options.seed)
+        batches = PictureBatches(
+            options.data, batch_size=plan.batch, framing=self.framing, seed=options.seed, captioned=True
+        )
         held_out = PictureBatches(
             options.data,
             batch_size=self.validation_pictures,
             framing=self.validation_framing,
             seed=0,
             split="val",
+            captioned=True,
         )
         validation = [held_out.at(step) for step in range(self.validation_batches)]
         state = plan.state(self._network(tokenizer, options.seed), options)

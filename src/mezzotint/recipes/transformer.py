@@ -62,13 +62,13 @@ class TransformerRecipe:
 
     def prepare(self, options: RunOptions) -> Run:
         plan = self.plan.under(options)
-        check_data(options, "mezzotint encode", mixes=True)
+        check_data(options, "mezzotint encode", takes=("mix", "model", "start", "compile", "recompute"))
         model = find_model(options.model_name("with the autoencoder and the text tower that encoded the data"))
         shards = [self._shards(folder, model) for folder in (options.data, *options.mix)]
         shares = [1.0 - sum(options.mix.values()), *options.mix.values()]
         batches = [self._batches(one, plan, options.seed) for one in shards]
-        # The same for every run, whatever is mixed in.
-        validation = list(islice(self._batches(shards[0], plan, 0, "val").epoch(), self.validation_batches))
+        # The same for every run, whatever is mixed in and how many processes share a batch.
+        validation = list(islice(self._batches(shards[0], self.plan, 0, "val").epoch(), self.validation_batches))
         objective = (JointFlowMatching if self.joint else FlowMatching)(
             times=self.times,
             caption_dropout=self.caption_dropout,
@@ -76,14 +76,13 @@ class TransformerRecipe:
             patch_size=self.transformer.patch_size,
         )
         state = plan.state(self._network(options, model), options)
-        seeds = Seeds(options.seed)
         return Run(
             config=plan.fit_config(options),
             state=state,
             objective=objective,
             batches=Mixture(batches, shares, options.seed) if options.mix else batches[0],
             probes=Probes(
-                validate=lambda state: objective.validate(state, validation, seeds),
+                validate=lambda state: objective.validate(state, validation, Seeds(0)),
                 sample=self._sampler(model, options),
                 flops=self._flops,
             ),

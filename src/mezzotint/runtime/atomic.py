@@ -75,6 +75,15 @@ def folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
+def check_place(folder: Path) -> None:
+    """Refuse early (OutputError), before hours of work, a place where no folder can be made or written to."""
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+    if not there.is_dir():
+        raise OutputError(f"cannot make the folder {folder}: {there} is a file; choose another place")
+    if not os.access(there, os.W_OK):
+        raise OutputError(f"cannot write into the folder {there}: no permission; choose another place")
+
+
 def clear_stale(path: Path) -> None:
     """Remove what killed writers of `path` left beside it."""
     for stale in path.parent.glob(f".{path.name}.*{_TEMPORARY}"):
