@@ -2,6 +2,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 from tests.generation.omni_model import write_omni_model
@@ -68,6 +69,7 @@ def test_another_size_and_several_prompts(editor: Path, capsys: Output) -> None:
     assert capsys.readouterr().out.split() == ["out/0000.png", "out/0001.png"]
     with Image.open("out/0001.png") as picture:
         assert picture.size == (64, 32)
+        assert len(np.unique(np.asarray(picture))) > 20
 
 
 def refused(capsys: Output, model: Path | str, *arguments: str) -> str:

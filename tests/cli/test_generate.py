@@ -20,7 +20,9 @@ from tests.generation.tiny_qwen_image import write_qwen_image
 
 import mezzotint
 from mezzotint.cli.main import main
+from mezzotint.errors import InputError
 from mezzotint.generation.inputs import Inputs
+from mezzotint.generation.memory_plan import Workload
 from mezzotint.generation.picture_files import read_parameters, read_texts
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.models import bundle
@@ -125,6 +127,22 @@ class TestPictures:
         assert re.search(r"plan: weights as they are, offload block: \d+\.\d\d GB at most", capsys.readouterr().err)
         one, other = (np.asarray(Image.open(path), dtype=int) for path in (plain, planned))
         assert np.abs(one - other).max() <= 1
+
+    def test_the_plan_is_for_the_image_to_begin_with(
+        self, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        seen = []
+
+        def load(*sources: object, workload: Workload, **options: object) -> None:
+            seen.append((workload.width, workload.height))
+            raise InputError("enough")
+
+        monkeypatch.setattr(Pipeline, "from_pretrained", load)
+        photograph(90, 70).save(tmp_path / "photo.png")
+        image = ["--image", str(tmp_path / "photo.png")]
+        for options in ([], image, [*image, "--size", "16x32"]):
+            assert generate(model, "a red disc", *options) == 2
+        assert seen == [(32, 48), (80, 64), (16, 32)]
 
     def test_a_prompt_file(self, model: Path, tmp_path: Path, capsys: Output) -> None:
         (tmp_path / "prompts.txt").write_text("a red disc\ntwo blue boxes\n")
@@ -239,6 +257,7 @@ class TestBadInput:
             ([""], "a prompt is empty"),
             (["good", "  "], "a prompt is empty"),
             (["\udcff"], "not valid UTF-8"),
+            (["a", "--negative", "\udcff"], "the negative prompt is not valid UTF-8"),
             (["a", "--size", "100x100"], "width is 100; it must be a multiple of 16"),
             (["a", "--size", "0x16"], "width is 0"),
             (["a", "--size", "16x4096"], "height is 4096; this model goes up to 256"),

@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from importlib import import_module
@@ -68,6 +69,18 @@ def test_a_closed_pipe_has_no_traceback(tmp_path: Path) -> None:
         run.stdout.close()
         assert run.stderr.read() == ""
     assert run.returncode == 141
+
+
+def test_so_has_one_that_is_closed_before_a_short_output(tmp_path: Path) -> None:
+    """What fits into Python's own buffer is written at the end."""
+    bundle.write_weights(tmp_path, {"tensor": torch.zeros(1)})
+    command = [sys.executable, "-m", "mezzotint", "inspect", str(tmp_path)]
+    buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, env=buffered)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 def test_the_module_runs() -> None:

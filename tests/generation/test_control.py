@@ -4,6 +4,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from mezzotint.errors import FileFormatError, InputError, MissingFileError
 from mezzotint.generation.control import load_control
+from mezzotint.generation.parallel import parallelize
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.models.conversion import convert
 from mezzotint.models.dialects.control import ORIGINAL
@@ -115,6 +117,10 @@ class TestCalls:
     def test_the_impossible_is_refused(self, led: Pipeline, options: dict[str, Any], reason: str) -> None:
         with pytest.raises(InputError, match=reason):
             led(PROMPTS[0], **options)
+
+    def test_tokens_are_not_divided(self, led: Pipeline) -> None:
+        with pytest.raises(InputError, match="with guidance parallelism"):
+            parallelize(led.model, "sequence", MagicMock())
 
     def test_a_control_image_without_a_controlnet(self, model: Path) -> None:
         with pytest.raises(InputError, match="a control image but no ControlNet"):

@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,9 @@ def test_a_file_and_what_it_lacks(model: Path, tmp_path: Path) -> None:
     assert sources.name == "tiny + style"
     assert sources.digest() != bundle.digest(model)
     assert sources.digest([file]) != sources.digest()
+    (tmp_path / "other").mkdir()
+    other = shutil.copy(model / "vae" / "config.json", tmp_path / "other" / file.name)
+    assert len({sources.digest(loras) for loras in ([file], [Path(other)], [file, Path(other)])}) == 3
 
 
 def test_the_variant_is_the_folders(model: Path, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
+from unittest.mock import MagicMock
+
 import pytest
 import torch
 
 from mezzotint.errors import InputError
-from mezzotint.runtime.distributed import process_device, process_group, shares
+from mezzotint.runtime.distributed import least, process_device, process_group, shares
 
 
 @pytest.mark.parametrize(("total", "size"), [(0, 2), (1, 2), (7, 3), (9, 3), (4160, 7)])
@@ -11,6 +13,16 @@ def test_shares_are_all_and_as_equal_as_can_be(total: int, size: int) -> None:
     assert (len(parts), sum(parts)) == (size, total)
     assert max(parts) - min(parts) <= 1
     assert parts == sorted(parts, reverse=True)
+
+
+def test_the_least_of_all_is_the_same_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    def gather(values: list[int], value: int, group: object) -> None:
+        values[:] = [value, 3, 12]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    group = MagicMock()
+    group.size.return_value = 3
+    assert [least(value, group) for value in (2, 7)] == [2, 3]
 
 
 def test_a_process_alone_is_told_how_to_start_several(monkeypatch: pytest.MonkeyPatch) -> None:

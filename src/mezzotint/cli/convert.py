@@ -19,6 +19,7 @@ from mezzotint.models.conversion import convert, format_of
 from mezzotint.models.sources import find_sources
 
 PROGRAMS = (".onnx", ".pt2")
+TOKENS = 128
 DOWNSCALE = 8  # pixels that one of the latents stands for, with every published autoencoder
 
 
@@ -38,7 +39,7 @@ class Options:
     """folder, original, diffusers (a single file with the folder's names) or gguf, whatever DEST is called."""
     size: Annotated[str | None, tyro.conf.arg(metavar="WxH")] = None
     """Of the pictures that a program makes; by default the model's."""
-    tokens: Annotated[int, tyro.conf.arg(metavar="N")] = 128
+    tokens: Annotated[int, tyro.conf.arg(metavar="N")] = TOKENS
     """Of the prompts that a program takes, the chat template's included."""
     json: bool = False
     """Print JSON."""
@@ -48,9 +49,11 @@ def run(options: Options) -> None:
     if options.dest.suffix in PROGRAMS:
         _write_program(options)
         return
+    if options.size is not None or options.tokens != TOKENS:
+        raise InputError(f"--size and --tokens are a program's ({' or '.join(PROGRAMS)}), and {options.dest} is none")
     path = Path(options.source)
     source = path if path.exists() else find_model(options.source)
-    if options.dest.resolve() == source.resolve():
+    if options.dest.resolve() in {source.resolve(), *(file.resolve() for file in source.rglob("*") if file.is_file())}:
         raise InputError(f"{options.dest} is the source; write to another place")
     done = convert(source, options.dest, options.component, options.format or format_of(options.dest), options.dtype)
     if options.json:
@@ -68,6 +71,8 @@ def _write_program(options: Options) -> None:
     from mezzotint.generation.limits import check_size
     from mezzotint.runtime.device import DTYPES
 
+    if options.component != "transformer" or options.format is not None:
+        raise InputError(f"{options.dest} is a program of the transformer: leave --component and --format out")
     if options.dtype is not None and options.dtype not in DTYPES:
         raise InputError(f"dtype is {options.dtype!r}; a program can be in {', '.join(DTYPES)}")
     sources = find_sources(options.source)

@@ -29,7 +29,7 @@ def run(options: Options) -> None:
     if not options.image:
         raise InputError("there is no picture to edit: give --image FILE")
     _check_model(options)
-    generate.paint(options, lambda: _references(options))
+    generate.paint(options, lambda: _references(options), begins=False)
 
 
 def _check_model(options: Options) -> None:

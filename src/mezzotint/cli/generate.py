@@ -139,15 +139,19 @@ def run(options: Options) -> None:
     paint(options, lambda: begin_with(options, mask=None))
 
 
-def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
-    """Make the pictures of the prompts, with those that are read besides."""
+def paint(options: Painting, read_inputs: "Callable[[], Inputs]", *, begins: bool = True) -> None:
+    """Make the pictures of the prompts, with those that are read besides: one to begin with, or some to edit."""
     # What can be refused without the networks, which take seconds to import and load, comes first.
     prompts = _prompts(options)
+    _check_text(options.negative or "", "the negative prompt")
     width, height = parse_size(options.size)
     loras = [parse_lora(text) for text in options.lora]
     sources = options.sources()
     chosen: dict[str, Any] = {"steps": options.steps, "guidance": options.guidance, "width": width, "height": height}
-    request = _request(options, prompts, read_defaults(sources.folder).override(**chosen), read_inputs())
+    inputs, defaults = read_inputs(), read_defaults(sources.folder)
+    if begins and inputs.images:
+        defaults = defaults.sized_like(*inputs.images[0].size)
+    request = _request(options, prompts, defaults.override(**chosen), inputs)
     numbered = options.prompts is not None or len(prompts) > 1
     paths = PicturePaths.plan(options.out, prompts, numbered=numbered, count=options.count)
 
@@ -161,7 +165,7 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
             compile=options.compile,
             quantize=options.quantize,
             offload=options.offload,
-            memory=options.memory,
+            memory=_memory(options, device, group),
             workload=_workload(request),
             on_plan=lambda plan: print(plan, file=sys.stderr),
         )
@@ -179,6 +183,19 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]") -> None:
             _make(pipe, request, task, paths, options.json, profile)
         if profile is not None:
             print(profile.table(), file=sys.stderr)
+
+
+def _memory(options: Painting, device: str | None, group: "ProcessGroup | None") -> str | int:
+    """What all processes have room for, so that they make one plan."""
+    from mezzotint.generation.placing import FREE
+
+    if group is None or options.memory != FREE:
+        return options.memory
+    from mezzotint.runtime.device import resolve_device
+    from mezzotint.runtime.distributed import least
+    from mezzotint.runtime.memory import free_bytes
+
+    return least(free_bytes(resolve_device(device)), group)
 
 
 def _workload(request: "Request") -> "Workload":
@@ -246,9 +263,13 @@ def _prompts(options: Painting) -> tuple[str, ...]:
     for text in options.prompt:
         if not text.strip():
             raise InputError("a prompt is empty: say what the picture shows")
-        if any("\ud800" <= letter <= "\udfff" for letter in text):  # how Python passes on bytes that are no text
-            raise InputError("a prompt is not valid UTF-8")
+        _check_text(text, "a prompt")
     return options.prompt
+
+
+def _check_text(text: str, what: str) -> None:
+    if any("\ud800" <= letter <= "\udfff" for letter in text):  # how Python passes on bytes that are no text
+        raise InputError(f"{what} is not valid UTF-8")
 
 
 def parse_lora(text: str) -> tuple[Path, float]:

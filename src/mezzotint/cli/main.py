@@ -37,7 +37,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command; returns its exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     try:
-        return _dispatch(arguments)
+        code = _dispatch(arguments)
+        sys.stdout.flush()  # here, where a reader that is gone is understood
+        return code
     except MezzotintError as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED

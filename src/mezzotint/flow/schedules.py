@@ -43,7 +43,9 @@ def linear_mu(tokens: int, *, low: tuple[int, float] = (256, 0.5), high: tuple[i
 
 
 def stretch(sigmas: Float[Tensor, "steps"], terminal: float) -> Float[Tensor, "steps"]:
-    """Scale 1 − sigma so that the last sigma becomes `terminal`."""
+    """Scale 1 − sigma so that the last sigma becomes `terminal`; a single sigma of 1 stays."""
+    if sigmas[-1] == 1:
+        return sigmas
     return 1 - (1 - sigmas) / ((1 - sigmas[-1]) / (1 - terminal))
 
 

@@ -246,8 +246,7 @@ def unfilled(component: Component, build: Callable[[], N]) -> N:
 def quantize(network: nn.Module, name: str | None, segments: Mapping[str, list[Segment]]) -> set[str]:
     """Layers of this format in the network's blocks; returns which weights are then not to be decoded."""
     if name == STORED:
-        keep_blocks(network, segments)
-        return {f"{layer}.weight" for layer in segments}
+        return {f"{layer}.weight" for layer in keep_blocks(network, segments)}
     if name is not None:
         quantize_layers(network, name)
     return set()

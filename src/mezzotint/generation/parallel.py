@@ -5,6 +5,7 @@ from typing import Literal
 
 import torch.distributed as dist
 
+from mezzotint.errors import InputError
 from mezzotint.generation.guidance_parallel import DividedRows
 from mezzotint.generation.task import Model
 from mezzotint.models.dual_stream import DualStreamTransformer
@@ -22,8 +23,10 @@ def parallelize(model: Model, how: Parallelism, group: dist.ProcessGroup) -> Non
             `guidance` divides the rows of a batch: two processes for one guided picture.
 
     Raises:
-        InputError: The attention heads cannot be divided among the processes.
+        InputError: The attention heads cannot be divided among the processes, or a ControlNet leads the model.
     """
+    if how == "sequence" and getattr(model, "control", None) is not None:
+        raise InputError("a ControlNet works on one device only, or with guidance parallelism")
     if how == "guidance":
         model.divide = partial(DividedRows, group=group)
     else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from mezzotint.errors import FileFormatError, InputError
 from mezzotint.models.bundle import DIFFUSERS_WEIGHTS, INDEX, TRANSFORMERS_WEIGHTS
 from mezzotint.models.components import CONFIG, Component, open_component
-from mezzotint.models.dialects import DIALECTS, PREFIXES, recognize
+from mezzotint.models.dialects import PREFIXES, dialect_of, recognize
 from mezzotint.models.formats import Outgoing, StoredTensor
 from mezzotint.models.formats.gguf_writer import write_gguf
 from mezzotint.models.formats.safetensors import write_safetensors
@@ -85,8 +85,7 @@ def convert(source: Path, dest: Path, component: str, format: str, dtype: str | 
 
 def _in_original_layout(tensors: Mapping[str, StoredTensor], network: str) -> dict[str, StoredTensor]:
     """Under the names that single files have; the published ones where there are no others."""
-    own = [dialect for dialect in DIALECTS if dialect.network == network]
-    return next((d for d in own if d.name == "original"), own[0]).from_published(tensors)
+    return dialect_of(network, "original").from_published(tensors)
 
 
 def _check_complete(component: Component, name: str) -> None:

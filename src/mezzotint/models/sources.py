@@ -54,7 +54,7 @@ class Sources:
             for component, path in self.components.items()
             for file in weight_files(path, self.variant_of(component))
         }
-        files |= {f"lora/{path.name}": path for path in further}
+        files |= {f"lora/{place}/{path.name}": path for place, path in enumerate(further)}
         total = hashlib.sha256()
         for name in sorted(files):
             with files[name].open("rb") as file:

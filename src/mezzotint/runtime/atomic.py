@@ -14,7 +14,7 @@ from typing import Any
 
 from mezzotint.errors import OutputError
 
-_TEMPORARY = ".partial"
+_TEMPORARY, _ASIDE = ".partial", ".replaced"
 _UMASK = os.umask(0o022)  # reading it means setting it
 os.umask(_UMASK)
 
@@ -53,7 +53,11 @@ def write_json(path: Path, content: Any) -> None:
 
 @contextmanager
 def folder(path: Path) -> Iterator[Path]:
-    """A temporary folder to fill; it becomes `path` (replacing an older one) when the block ends without an error."""
+    """A temporary folder to fill; it becomes `path` (replacing an older one) when the block ends without an error.
+
+    An older one is put aside first. A kill between the two renamings leaves it aside; the next writer puts it back.
+    """
+    path = path.absolute()
     temporary = path.with_name(f".{path.name}.{os.getpid()}{_TEMPORARY}")
     try:
         clear_stale(path)
@@ -64,9 +68,10 @@ def folder(path: Path) -> Iterator[Path]:
                 _share(written)
             _flush(written)
         if path.exists():
-            shutil.rmtree(path)
+            os.replace(path, _aside(path))
         os.replace(temporary, path)
         _flush(path.parent)
+        shutil.rmtree(_aside(path), ignore_errors=True)
     except OSError as cause:
         if isinstance(cause, OutputError):
             raise
@@ -85,9 +90,16 @@ def check_place(folder: Path) -> None:
 
 
 def clear_stale(path: Path) -> None:
-    """Remove what killed writers of `path` left beside it."""
-    for stale in path.parent.glob(f".{path.name}.*{_TEMPORARY}"):
+    """Remove what killed writers of `path` left beside it; what the last one had put aside comes back."""
+    aside = _aside(path)
+    if aside.exists() and not path.exists():
+        os.replace(aside, path)
+    for stale in (*path.parent.glob(f".{path.name}.*{_TEMPORARY}"), *([aside] if aside.exists() else [])):
         shutil.rmtree(stale) if stale.is_dir() else stale.unlink(missing_ok=True)
+
+
+def _aside(path: Path) -> Path:
+    return path.with_name(f".{path.name}{_ASIDE}")
 
 
 def _share(path: Path) -> None:

@@ -90,6 +90,13 @@ def exchange(
     return out
 
 
+def least(value: int, group: dist.ProcessGroup) -> int:
+    """The smallest of all processes' values, at everybody."""
+    values = [0] * group.size()
+    dist.all_gather_object(values, value, group=group)
+    return min(values)
+
+
 def agreed(value: T, group: dist.ProcessGroup) -> T:
     """The first process's value, at everybody."""
     values = [value]

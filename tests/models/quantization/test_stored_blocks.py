@@ -11,6 +11,7 @@ from mezzotint.generation.loading import load_transformer
 from mezzotint.generation.loading_qwen_image import load_transformer as load_qwen_image
 from mezzotint.generation.pipeline import Pipeline
 from mezzotint.generation.placement import Placement
+from mezzotint.models import conversion
 from mezzotint.models.conversion import convert
 from mezzotint.models.formats import Outgoing
 from mezzotint.models.formats.gguf_writer import write_gguf
@@ -38,7 +39,21 @@ def test_qwen_image(tmp_path: Path) -> None:
     convert(write_qwen_image(tmp_path / "tiny"), file, "transformer", "gguf", "q8_0")
     decoded, stored = load_qwen_image(file, torch.float32), load_qwen_image(file, torch.float32, placement=STORED)
     kept = [name for name, module in stored.named_modules() if isinstance(module, QuantizedLinear)]
+    assert {name.split(".", 2)[2] for name in kept} == {"picture.feed_forward.out", "text.feed_forward.out"}
     assert all(torch.equal(stored.get_submodule(n).weight, decoded.get_submodule(n).weight) for n in kept)
+
+
+def test_an_embedding_in_blocks_is_decoded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As llama.cpp quantises it; the layers keep theirs."""
+    folder, file = write_model(tmp_path / "tiny"), tmp_path / "qwen.gguf"
+    monkeypatch.setattr(conversion, "_is_quantisable", lambda name, stored: not any(n % 32 for n in stored.shape[-1:]))
+    convert(folder, file, "text_encoder", "gguf", "q8_0")
+    decoded, stored = (
+        Pipeline.from_pretrained(folder, "cpu", "float32", text_encoder=file, quantize=quantize).model.text
+        for quantize in (None, "gguf")
+    )
+    assert any(isinstance(module, QuantizedLinear) for module in stored.modules())
+    torch.testing.assert_close(*(tower.encode(["a red disc"])[0] for tower in (decoded, stored)), atol=1e-4, rtol=1e-4)
 
 
 def test_unequal_quantisations_in_one_layer(tmp_path: Path) -> None:

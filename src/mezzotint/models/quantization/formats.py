@@ -65,8 +65,12 @@ def quantize_layers(network: nn.Module, name: str) -> None:
         network.set_submodule(layer, packed)
 
 
-def keep_blocks(network: nn.Module, segments: Mapping[str, list[Segment]]) -> None:
-    """Put layers that keep a file's blocks in the places of those whose `segments` are given by their name."""
+def keep_blocks(network: nn.Module, segments: Mapping[str, list[Segment]]) -> set[str]:
+    """Put layers that keep a file's blocks in the places of those whose `segments` are given by their name.
+
+    Returns: the names of these layers. What else has segments, such as an embedding, is to be decoded.
+    """
+    kept = set()
     for layer, linear in quantizable(network).items():
         if layer in segments:
             with linear.weight.device:
@@ -74,6 +78,8 @@ def keep_blocks(network: nn.Module, segments: Mapping[str, list[Segment]]) -> No
                     linear.in_features, linear.out_features, linear.bias is not None, segments[layer]
                 )
             network.set_submodule(layer, packed)
+            kept.add(layer)
+    return kept
 
 
 def stored_segments(places: Mapping[str, Rows], stored: Mapping[str, StoredTensor]) -> dict[str, list[Segment]]:

@@ -5,7 +5,6 @@ import torch.distributed as dist
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from mezzotint.errors import InputError
 from mezzotint.models.attention import Groups, attend
 from mezzotint.models.rotary import Rotary
 from mezzotint.models.sequence_parallel import check_heads, heads_for_tokens, tokens_for_heads
@@ -62,8 +61,7 @@ class DividedStack:
         layout: Layout,
         hints: Hints = NO_HINTS,
     ) -> Float[Tensor, "s n d"]:
-        if hints:
-            raise InputError("a ControlNet works on one device only, or with guidance parallelism")
+        assert not hints  # a ControlNet's; `generation.parallel` refuses it
         tokens, whole = x.reshape(-1, x.shape[-1]), layout.in_one_row
         own = own_share(len(tokens), self.group)
         rotary = Rotary(*(table[:, own] for table in whole.rotary))
