@@ -12,7 +12,6 @@ import io
 import json
 import multiprocessing
 import os
-import re
 import subprocess
 import tempfile
 import time
@@ -25,6 +24,7 @@ from statistics import median
 from typing import Any
 
 import numpy as np
+from benchmarks.pages import write_marked
 from benchmarks.timing import machine
 from PIL import Image
 
@@ -39,7 +39,7 @@ SIZE = (1440, 960)
 APART = ("watermark", "qr_codes", "bar_codes")
 CHEAP = {name: measure for name, measure in MEASURES.items() if name not in APART}
 OF_CLEANVISION = ("luma", "entropy", "clarity", "aspect", "short_side", "saturation")
-START, END = "<!-- measured: speed -->", "<!-- end of speed -->"
+MARK = "speed"
 
 IMAGEDEDUP = """
 import json, sys, time
@@ -81,9 +81,7 @@ def main() -> None:
     text = report(seconds, args.count, args.peers)
     print(text)
     if args.write:
-        old = args.write.read_text(encoding="utf-8")
-        new = re.sub(f"{START}.*{END}", lambda _: f"{START}\n{text}\n{END}", old, flags=re.DOTALL)
-        args.write.write_text(new, encoding="utf-8")
+        write_marked(args.write, MARK, [text])
 
 
 def write_pictures(folder: Path, corpus: Path, count: int) -> list[Path]:

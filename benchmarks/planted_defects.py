@@ -8,7 +8,6 @@ that no limit drops (`mezzotint.curation.planting`). A killed run goes on where 
 
 import argparse
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from benchmarks.pages import write_marked
 from benchmarks.timing import machine
 from PIL import Image
 
@@ -55,7 +55,7 @@ KNOWN: Mapping[str, Callable[[Mapping[str, Any]], bool]] = {
     ),
 }
 MOST = 1600  # pixels of the longer side of what defects are planted into
-START, END = "<!-- measured: planted defects -->", "<!-- end -->"
+MARK = "planted defects"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,9 +97,7 @@ def main() -> None:
     text = report(Outcome.read(out, source / "planted" / TRUTH, shards))
     print(text)
     if args.write:
-        old = args.write.read_text(encoding="utf-8")
-        new = re.sub(f"{START}.*{END}", lambda _: f"{START}\n{text}\n{END}", old, flags=re.DOTALL)
-        args.write.write_text(new, encoding="utf-8")
+        write_marked(args.write, MARK, [text])
 
 
 def gather(folder: Path, shards: Sequence[Path]) -> None:
@@ -245,10 +243,11 @@ def reaches(planted: str, outcome: Outcome) -> bool:
 
 
 def is_caught(planted: str, outcome: Outcome) -> bool:
-    """Whether not both of a planted copy and its original stay."""
+    """Whether not both of a planted copy and its original stay, one for the other or for what is the same."""
     original = outcome.origins[planted]
     of = outcome.copies.get(planted, (None, ""))[0]
-    return of is not None or outcome.copies.get(original, (None, ""))[0] == planted
+    caught = of is not None and is_pair(planted, of, outcome)
+    return caught or outcome.copies.get(original, (None, ""))[0] == planted
 
 
 def unreadable_row(outcome: Outcome) -> Row:

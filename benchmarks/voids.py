@@ -45,7 +45,8 @@ def main() -> None:
         for record in read_records(args.corpus, parts=["sprites"])
         if record.concept in codes and record.style in STYLES
     ]
-    embed(args.work / "reference", sprites, args.pictures)
+    work = args.work / f"of-{args.concepts}"
+    embed(work / "reference", sprites, args.pictures)
     concepts = sorted({str(record.concept) for record in sprites})
     lines = [
         f"{len(concepts)} concepts in {len(sprites)} pictures, {REMOVED} removed; by {Path(args.pictures).name}.",
@@ -55,7 +56,7 @@ def main() -> None:
     ]
     for draw in range(args.draws):
         removed = set(np.random.default_rng(draw).choice(concepts, REMOVED, replace=False).tolist())
-        listed = missing(args.corpus, args.work, args.pictures, draw, [s for s in sprites if s.concept not in removed])
+        listed = missing(args.corpus, work, args.pictures, draw, [s for s in sprites if s.concept not in removed])
         right = len(listed & removed)
         lines.append(f"| {draw} | {len(listed)} | {right / max(len(listed), 1):.2f} | {right / REMOVED:.2f} |")
     print("\n".join(lines))

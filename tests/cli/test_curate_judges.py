@@ -3,6 +3,7 @@ import json
 from pathlib import Path
 
 import pytest
+from tests.curation.judges.test_heads import write as write_head
 from tests.curation.profiling.pictures import detailed, encoded
 from tests.perception.tiny_published import write_classifier
 
@@ -58,12 +59,22 @@ def test_none_is_none_and_cheaper_ones_come_first() -> None:
         (["--tagger", "{tmp}"], "not a model's folder"),
         (["--tagger", "http://127.0.0.1:1/v1"], "--tagger-model says which model"),
         (["--limits", "nsfw=..0.3"], "there is no measure 'nsfw'"),
+        (["--nsfw-labels", "porn"], "name its folder with --nsfw"),
+        (["--tagger-model", "a"], "name that with --tagger"),
+        (["--heads", "{tmp}/nsfw", "--nsfw", "{tmp}/classifier"], "two columns are called 'nsfw'"),
+        (["--heads", "{tmp}/style"], "two columns are called 'style'"),
+        (["--heads", "{tmp}/luma"], "two columns are called 'luma'"),
+        (["--heads", "{tmp}/x", "{tmp}/x"], "two columns are called 'x'"),
     ],
 )
 def test_mistakes_are_said_before_anything_runs(
     arguments: list[str], complaint: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    write_classifier(tmp_path / "classifier", ("neutral", "nsfw"))
+    for name in ("nsfw", "style", "luma", "x"):
+        write_head(tmp_path / name, name)
     given = [argument.format(tmp=tmp_path) for argument in arguments]
+    capsys.readouterr()
     assert main(["curate", "run", "--input", str(tmp_path), "--out", str(tmp_path / "out"), *given]) == 2
     error = capsys.readouterr().err
     assert complaint in error

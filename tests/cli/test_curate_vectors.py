@@ -96,6 +96,8 @@ def test_dedup_keeps_the_best_of_each_community(
     assert len({row["community"] for row in table if row["id"].startswith(("green", "wrong"))}) == 1
     before = {path.name: path.read_bytes() for path in (tmp_path / "d").glob("*.*")}
     run(command)
+    run(f"dedup {vectors} --out {tmp_path / 'least'} --cosine 0.99 --best=-clarity --vectors-a-cell 16")
+    assert not {f"{colour}-0" for colour in ("red", "blue")} & read_list(tmp_path / "least" / "prune.jsonl")
     assert {path.name: path.read_bytes() for path in (tmp_path / "d").glob("*.*")} == before
     run(f"prune {corpus} --lists {tmp_path / 'd' / 'prune.jsonl'} --out {tmp_path / 'clean'}")
     assert {row.id for row in read_records(tmp_path / "clean", ["id"])} == kept
@@ -154,6 +156,11 @@ def test_voids_and_what_fills_them(corpus: Path, tmp_path: Path, capsys: pytest.
     assert sum(gap["wanted"] for gap in plan) == 21
     assert plan[0]["wanted"] == plan[1]["wanted"] + 1  # both end with as many
     assert "2 of 4 concepts are missing" in capsys.readouterr().out
+    run(f"voids {tmp_path / 'thin' / 'v'} {options} --budget 100")  # so many that they pass the others
+    plan = [json.loads(line) for line in (tmp_path / "plan.jsonl").read_text().splitlines()]
+    assert sum(gap["wanted"] for gap in plan) == 100
+    run(f"voids {tmp_path / 'right' / 'v'} {options} --budget 100")
+    assert not (tmp_path / "plan.jsonl").read_text()
 
 
 def test_what_cannot_be_done_is_one_line(
@@ -172,6 +179,13 @@ def test_what_cannot_be_done_is_one_line(
         (f"diagnose {vectors} --failed {bare} --out {tmp_path / 'd'}", "holds no .png"),
         (f"dedup {vectors} --out {tmp_path / 'd'} --best beauty", "no measure 'beauty'"),
         (f"dedup {vectors} --out {tmp_path / 'd'} --workers 0", "from 1 to 256"),
+        (f"dedup {vectors} --out {tmp_path / 'd'} --large 0", "--large is 0; it must be 1 or more"),
+        (f"dedup {vectors} --out {tmp_path / 'd'} --seed -1", "--seed is -1; it must be 0 or more"),
+        (f"diagnose {vectors} --failed {bare} --out {tmp_path / 'd'} --large 0", "--large is 0"),
+        (f"diagnose {vectors} --failed {bare} --out {tmp_path / 'd'} --seed -1", "--seed is -1"),
+        (f"voids {vectors} --reference {vectors} --out {tmp_path / 'p'} --budget -5", "--budget is -5"),
+        (f"train-head {vectors} --labels a.csv --name a --out {tmp_path / 'd'} --seed -1", "--seed is -1"),
+        (f"train-quality {corpus} --out {tmp_path / 'd'} --seed -1", "--seed is -1"),
         (f"embed {corpus} --out {tmp_path / 'e'} --pictures nothing", "neither a folder nor one of"),
         (f"voids {vectors} --reference {tmp_path} --out {tmp_path / 'p'}", "holds no embedded pictures"),
     ):

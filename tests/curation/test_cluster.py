@@ -8,11 +8,14 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from tests.curation.small_stages import write_pictures
 
 from mezzotint.cli.main import main
+from mezzotint.curation.engine import use_cluster
+from mezzotint.errors import InputError
 
 RUN = """
 import sys
@@ -70,10 +73,22 @@ def test_a_cluster_makes_the_same_files_though_a_worker_is_killed(tmp_path: Path
     assert digests(tmp_path / "ray") == digests(tmp_path / "native")
 
 
-def test_a_cluster_that_is_not_there_is_one_clear_line(
+def test_without_ray_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "ray", None)
     arguments = ["--input", str(tmp_path), "--out", str(tmp_path / "out"), "--cluster", "somewhere:6379"]
     assert main(["curate", "run", *arguments]) == 2
     assert "pip install 'mezzotint[cluster]'" in capsys.readouterr().err
+
+
+def test_a_cluster_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ray itself takes half a minute to say so, in several lines."""
+
+    def init(address: str, **settings: object) -> None:
+        raise ConnectionError(f"Could not connect to {address}.\nIs it running?")
+
+    monkeypatch.setitem(sys.modules, "ray", SimpleNamespace(init=init))
+    monkeypatch.setenv("RAY_USAGE_STATS_ENABLED", "")
+    with pytest.raises(InputError, match=r"^no Ray cluster answers at 'somewhere:1': Could not connect to [^\n]*$"):
+        use_cluster("somewhere:1")

@@ -1,13 +1,16 @@
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.curation.small_stages import write_pictures
+from tests.curation.small_stages import png, write_pictures
 
-from mezzotint.curation.corpus import Chosen, write_corpus
+from mezzotint.curation.corpus import Chosen, _write, write_corpus
 from mezzotint.curation.profiling.stage import Profile
 from mezzotint.curation.runner import MANIFEST, run_pass, silent
 from mezzotint.curation.sources import Origin, files, open_input
+from mezzotint.curation.sources.files import FileShard
 from mezzotint.data.records import read_records
+from mezzotint.errors import InputError
 
 
 @pytest.fixture
@@ -49,3 +52,22 @@ def test_fewer_shards_leave_no_old_files(chosen: list[Chosen], tmp_path: Path) -
     write_corpus(folder, chosen, workers=1, progress=silent)
     write_corpus(folder, chosen[:1], workers=1, progress=silent)
     assert {path.name for path in folder.iterdir()} == {"records-00000.parquet", MANIFEST}
+
+
+def test_a_picture_that_is_no_longer_what_was_measured_is_one_clear_line(chosen: list[Chosen], tmp_path: Path) -> None:
+    picture = tmp_path / "in" / "002.png"
+    for content, how in ((png(99), "its file is another one"), (None, "cannot be read: No such file or directory")):
+        if content is None:
+            picture.unlink()
+        else:
+            picture.write_bytes(content)
+        complaint = rf"^picture '002\.png' is not what was measured \({how}\): run the same command again"
+        with pytest.raises(InputError, match=complaint) as raised:
+            _write(chosen[0])
+        assert "\n" not in str(raised.value)
+    assert not chosen[0].path.exists()
+    shard = chosen[1].shard
+    assert isinstance(shard, FileShard)
+    fewer = replace(shard, entries=shard.entries[:2])
+    with pytest.raises(InputError, match=r"picture '006\.png' .* \(it is gone\)"):
+        _write(replace(chosen[1], shard=fewer))

@@ -125,10 +125,26 @@ def test_other_limits_do_not_measure_again(source: Path, out: Path, tmp_path: Pa
     assert {"blurred.png", "noisy.png"} <= kept
 
 
+def test_an_output_is_an_input(out: Path, tmp_path: Path) -> None:
+    funnel = curate(str(out), tmp_path, origin=Origin(source="other"), rules=DEFAULT_RULES, workers=1)
+    assert list(read_records(tmp_path)) == list(read_records(out))
+    assert funnel.kept == funnel.pictures == len(list(read_records(out)))
+    assert (tmp_path / "dead-letters.jsonl").read_text() == ""
+
+
 def test_an_output_inside_of_the_input_is_refused(source: Path) -> None:
     for inside in (source, source / "copy" / "clean"):
         with pytest.raises(InputError, match="lies inside of the input"):
             curate(str(source), inside, origin=ORIGIN, rules=DEFAULT_RULES, workers=1)
+
+
+@pytest.mark.parametrize("part", ["curated", "curated/records-00000.parquet", "passes/profile"])
+def test_an_input_that_the_output_would_replace_is_refused(tmp_path: Path, part: str) -> None:
+    for url in (str(tmp_path / part), f"file://{tmp_path / part}"):
+        with pytest.raises(InputError, match="is a part of the output"):
+            curate(url, tmp_path, origin=ORIGIN, rules=DEFAULT_RULES, workers=1)
+    with pytest.raises(InputError, match="lies inside of the input"):
+        curate(f"file://{tmp_path}", tmp_path / "out", origin=ORIGIN, rules=DEFAULT_RULES, workers=1)
 
 
 def test_a_full_disk_is_one_clear_line(source: Path, tmp_path: Path) -> None:

@@ -67,6 +67,13 @@ def test_what_is_no_list_and_an_output_inside_are_refused(tmp_path: Path) -> Non
         prune(corpus, corpus / "out", frozenset())
 
 
+def test_a_corpus_that_is_there_is_not_replaced(tmp_path: Path) -> None:
+    corpus, other = write_corpus(tmp_path / "corpus"), write_corpus(tmp_path / "other")
+    with pytest.raises(InputError, match=r"holds scenes/records-00000\.parquet, and no made_of\.json"):
+        prune(corpus, other, frozenset())
+    assert ids(other) == ids(corpus)
+
+
 def test_the_command_joins_lists(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     corpus = write_corpus(tmp_path / "corpus")
     for name, id in (("a", "scene/blue"), ("b", "scene/red")):

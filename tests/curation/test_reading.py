@@ -10,10 +10,11 @@ from tests.curation.profiling.pictures import detailed, encoded, smooth
 from tests.curation.test_curate import ORIGIN
 
 from mezzotint.cli.main import main
-from mezzotint.curation import tables
+from mezzotint.curation import reading, tables
 from mezzotint.curation.curate import DEFAULT_RULES, curate
-from mezzotint.curation.reading import ReadText, read
+from mezzotint.curation.reading import ReadText, Texts, read, read_texts
 from mezzotint.curation.stage import Stage
+from mezzotint.data.records import write_shard
 from mezzotint.perception.text_reader import TextLine
 
 
@@ -37,9 +38,20 @@ def with_text(lines: list[str], size: int) -> Image.Image:
 
 
 def test_it_keeps_the_contract_and_leaves_its_networks_behind() -> None:
-    stage = ReadText()
+    stage = ReadText.by(OneLine())
     assert isinstance(stage, Stage)
     assert pickle.loads(pickle.dumps(stage)) == stage
+
+
+def test_another_reader_is_another_version() -> None:
+    one, same, other = (ReadText.by(OneLine(version)).version for version in ("1", "1", "2"))
+    assert one == same != other
+
+
+def test_a_record_file_without_records_is_no_matter(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reading, "RapidOcr", OneLine)
+    write_shard(tmp_path / "corpus" / "a" / "records-00000.parquet", [])
+    assert read_texts(tmp_path / "corpus", tmp_path / "out", most_share=0.2, workers=1) == Texts(0, 0, 0)
 
 
 def test_what_a_reader_finds_becomes_columns() -> None:

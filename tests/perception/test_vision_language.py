@@ -14,6 +14,7 @@ from tests.perception.tiny_published import write_qwen_vl
 from transformers import AutoImageProcessor, AutoTokenizer, Qwen2_5_VLForConditionalGeneration
 
 from mezzotint.errors import FileFormatError, InputError, MissingFileError
+from mezzotint.perception import vision_language
 from mezzotint.perception.vision_language import KEY, Endpoint, VisionLanguage, load_qwen_vl
 
 CPU = torch.device("cpu")
@@ -66,12 +67,13 @@ class Chat(BaseHTTPRequestHandler):
 
     requests: list[tuple[str, str | None, dict[str, Any]]]
     status, body = 200, b""
+    first: list[int]  # what the first ones get
 
     def do_POST(self) -> None:
         asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         self.requests.append((self.path, self.headers.get("Authorization"), asked))
         said = json.dumps({"choices": [{"message": {"content": "seen"}}]}).encode()
-        self.send_response(self.status)
+        self.send_response(self.first.pop(0) if self.first else self.status)
         self.end_headers()
         self.wfile.write(self.body or said)
 
@@ -80,8 +82,13 @@ class Chat(BaseHTTPRequestHandler):
 
 
 @pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(vision_language, "_PAUSES", (0.0, 0.0))
+
+
+@pytest.fixture
 def chat() -> Iterator[tuple[str, type[Chat]]]:
-    handler = type("Fresh", (Chat,), {"requests": []})
+    handler = type("Fresh", (Chat,), {"requests": [], "first": []})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     thread = threading.Thread(target=server.serve_forever)
     thread.start()
@@ -105,9 +112,30 @@ def test_an_endpoint_is_sent_the_picture_and_the_question(
     assert question == {"type": "text", "text": "what is it?"}
 
 
+def test_an_endpoint_that_fails_for_a_moment_is_asked_again(chat: tuple[str, type[Chat]], hasty: None) -> None:
+    address, handler = chat
+    handler.first = [503, 429]
+    assert Endpoint(address, "some-model").answer(picture(8, 8, 0), "?", 20) == "seen"
+    assert len(handler.requests) == 3
+    handler.first = [404]
+    with pytest.raises(InputError, match=r"gave no answer .*404"):
+        Endpoint(address, "some-model").answer(picture(8, 8, 0), "?", 20)
+    assert len(handler.requests) == 4
+
+
+def test_what_does_not_speak_http_is_one_clear_line(
+    chat: tuple[str, type[Chat]], hasty: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    address, handler = chat
+    monkeypatch.setattr(handler, "do_POST", lambda self: self.wfile.write(b"nothing of the kind\r\n"))
+    with pytest.raises(InputError, match=r"gave no answer .*nothing of the kind") as raised:
+        Endpoint(address, "some-model").answer(picture(8, 8, 0), "?", 20)
+    assert "\n" not in str(raised.value)
+
+
 @pytest.mark.parametrize(("status", "body"), [(500, b""), (200, b"{}"), (200, b"no JSON"), (200, b'{"choices": []}')])
 def test_an_endpoint_without_an_answer_is_one_clear_line(
-    chat: tuple[str, type[Chat]], status: int, body: bytes
+    chat: tuple[str, type[Chat]], hasty: None, status: int, body: bytes
 ) -> None:
     address, handler = chat
     handler.status, handler.body = status, body
@@ -115,6 +143,6 @@ def test_an_endpoint_without_an_answer_is_one_clear_line(
         Endpoint(address, "some-model").answer(picture(8, 8, 0), "?", 20)
 
 
-def test_nobody_at_an_address_is_said() -> None:
+def test_nobody_at_an_address_is_said(hasty: None) -> None:
     with pytest.raises(InputError, match="gave no answer"):
         Endpoint("http://127.0.0.1:9", "some-model").answer(picture(8, 8, 0), "?", 20)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import tyro
 
+from mezzotint.cli.curate_judges import check_head_name
 from mezzotint.errors import InputError
 from mezzotint.runtime.progress import progress
 
@@ -69,8 +70,10 @@ HeadOptions = (
 
 
 def run_heads(options: HeadOptions) -> None:
-    if not isinstance(options, Score) and not options.penalty > 0:
-        raise InputError(f"--penalty is {options.penalty:g}; it must be above 0")
+    if not isinstance(options, Score):
+        if not options.penalty > 0:
+            raise InputError(f"--penalty is {options.penalty:g}; it must be above 0")
+        check_least("seed", options.seed, 0)
     if isinstance(options, TrainQuality):
         _train_quality(options)
         return
@@ -78,6 +81,7 @@ def run_heads(options: HeadOptions) -> None:
     from mezzotint.curation.vectors.heads import load_head, outside, score, train_head
 
     if isinstance(options, TrainHead):
+        check_head_name(options.name)
         trained = train_head(
             options.vectors,
             options.labels,
@@ -97,6 +101,12 @@ def run_heads(options: HeadOptions) -> None:
     write_list(options.out, ({"id": one, head.name: share} for one, share in listed))
     print(f"{len(shares)} pictures, {len(listed)} listed")
     print(options.out)
+
+
+def check_least(name: str, value: int, least: int) -> None:
+    """Raises InputError for an option below the least that it can be."""
+    if value < least:
+        raise InputError(f"--{name} is {value}; it must be {least} or more")
 
 
 def _train_quality(options: TrainQuality) -> None:

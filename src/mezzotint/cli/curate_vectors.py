@@ -8,6 +8,7 @@ import tyro
 from rich.console import Console
 from rich.table import Column, Table
 
+from mezzotint.cli.curate_heads import check_least
 from mezzotint.errors import InputError
 from mezzotint.runtime.progress import progress
 
@@ -69,7 +70,8 @@ class Dedup:
     large: int = 64
     """Components of more pictures are divided by Leiden."""
     best: str = "pixels"
-    """Which stays: the one with the most pixels, or of a measure of curate run, such as clarity; -noise: the least."""
+    """Which stays: the one with the most pixels, or of a measure of curate run, such as clarity; with the least of it
+    by --best=-noise."""
     search: tyro.conf.OmitArgPrefixes[Search] = field(default_factory=Search)
 
 
@@ -189,6 +191,8 @@ def _dedup(options: Dedup) -> None:
     from mezzotint.curation.vectors.dedup import PRUNE, deduplicate
 
     search = options.search
+    check_least("large", options.large, 1)
+    check_least("seed", search.seed, 0)
     found = deduplicate(
         options.vectors,
         options.out,
@@ -224,10 +228,12 @@ def _diagnose(options: Diagnose) -> None:
     from mezzotint.curation.vectors.embedding import open_embedders
     from mezzotint.curation.vectors.failures import diagnose_failures, embed_generated, find_generated, read_report
 
+    search = options.search
+    check_least("large", options.large, 1)
+    check_least("seed", search.seed, 0)
     pictures, texts = open_embedders(options.vectors, options.device)
     failed = find_generated(options.failed)
     succeeded = [] if options.succeeded is None else find_generated(options.succeeded)
-    search = options.search
     findings = diagnose_failures(
         options.vectors,
         options.out,
@@ -266,6 +272,7 @@ def _print_suspects(findings: "Findings", report: list[dict[str, Any]]) -> None:
 def _voids(options: Voids) -> None:
     from mezzotint.curation.vectors.gaps import find_gaps
 
+    check_least("budget", options.budget, 0)
     gaps = find_gaps(
         options.vectors,
         options.reference,

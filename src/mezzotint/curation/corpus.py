@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.runner import MANIFEST, Line, Progress, Shard
 from mezzotint.curation.stage import CPU
 from mezzotint.data.records import Caption, Record, write_shard
+from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
 PART = "curated"
@@ -38,7 +39,10 @@ class Chosen:
 
 
 def write_corpus(folder: Path, chosen: Sequence[Chosen], *, workers: int, progress: Progress) -> None:
-    """Make what is missing of the part; a rerun keeps the files that the manifest vouches for."""
+    """Make what is missing of the part; a rerun keeps the files that the manifest vouches for.
+
+    Raises InputError for a picture that is no longer what was measured, OutputError.
+    """
     names = {one.path.name for one in chosen}
     for path in [*folder.glob("records-*.parquet"), *folder.glob(".*.partial")]:
         if path.name not in names:
@@ -55,12 +59,34 @@ def write_corpus(folder: Path, chosen: Sequence[Chosen], *, workers: int, progre
 
 
 def _write(chosen: Chosen) -> Line:
-    columns = ("number", *_FACTS, *chosen.measures, *chosen.captions)
+    columns = ("number", "id", *_FACTS, *chosen.measures, *chosen.captions)
     measured = {row["number"]: row for batch in tables.joined(chosen.tables, columns) for row in batch.to_pylist()}
-    rows = (row for outcome in chosen.shard.read() for row in outcome.rows.to_pylist())
-    records = [_record(row, measured[row["number"]], chosen) for row in rows if row["number"] in chosen.numbers]
+    records = [_record(row, measured[row["number"]], chosen) for row in _rows(chosen, measured)]
     digest = write_shard(chosen.path, records)
     return Line(name=chosen.path.name, rows=len(records), sha256=digest, input=chosen.digest, stages=_VERSION)
+
+
+def _rows(chosen: Chosen, measured: Mapping[int, dict[str, Any]]) -> Iterator[dict[str, Any]]:
+    """The chosen rows, read again: each with the picture that was measured."""
+    missing = set(chosen.numbers)
+    for outcome in chosen.shard.read():
+        for row, reason in zip(outcome.rows.to_pylist(), outcome.reasons, strict=True):
+            if (number := row["number"]) not in missing:
+                continue
+            if reason is None and hashlib.sha256(row["picture"]).hexdigest() != measured[number]["sha256"]:
+                reason = "its file is another one"
+            if reason is not None:
+                raise _changed(measured[number]["id"], reason)
+            missing.remove(number)
+            yield row
+    if missing:
+        raise _changed(measured[min(missing)]["id"], "it is gone")
+
+
+def _changed(picture: str, how: str) -> InputError:
+    return InputError(
+        f"picture {picture!r} is not what was measured ({how}): run the same command again, or give it another --out"
+    )
 
 
 def _record(row: dict[str, Any], measured: dict[str, Any], chosen: Chosen) -> Record:

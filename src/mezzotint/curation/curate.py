@@ -31,6 +31,7 @@ from mezzotint.data.parquet import pa
 from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
+_PASSES = "passes"
 READ = "read"  # the name under which what cannot even be read is dropped
 _WORDS = pa.list_(pa.string())  # columns of this type become captions
 
@@ -52,13 +53,12 @@ DEFAULT_RULES = Rules(formats=Formats(), languages=Languages(), limits=DEFAULTS,
 def curate(url: str, out: Path, *, origin: Origin, rules: Rules, workers: int, progress: Progress = silent) -> Funnel:
     """Make the clean set, or what is missing of it; returns what was kept and dropped.
 
-    Raises the errors of `open_input` for an input, InputError for an output inside of it, OutputError for a folder that
-    cannot be written.
+    Raises the errors of `open_input` for an input, InputError for an output inside of it, an input inside of what the
+    output replaces, or a picture that changed since it was measured, OutputError for a folder that cannot be written.
     """
-    if "://" not in url and out.resolve().is_relative_to(Path(url).resolve()):
-        raise InputError(f"output {out} lies inside of the input {url}: name a folder elsewhere")
+    _check_apart(url, out)
     shards = open_input(url, origin)
-    passes = out / "passes"
+    passes = out / _PASSES
     profiles = run_pass(passes / "profile", shards, READ, [Profile()], workers=workers, progress=progress)
     judgings = [Judging(judge=judge, threads=max(1, (os.cpu_count() or 1) // workers)) for judge in rules.judges]
     judged = [
@@ -93,6 +93,17 @@ def curate(url: str, out: Path, *, origin: Origin, rules: Rules, workers: int, p
     atomic.write_json(out / "report.json", funnel.to_json())
     write_page(out / "report.html", funnel)
     return funnel
+
+
+def _check_apart(url: str, out: Path) -> None:
+    local = url.removeprefix("file://")
+    if "://" in local:
+        return
+    source = Path(local).resolve()
+    if out.resolve().is_relative_to(source):
+        raise InputError(f"output {out} lies inside of the input {url}: name a folder elsewhere")
+    if any(source.is_relative_to((out / part).resolve()) for part in (PART, _PASSES)):
+        raise InputError(f"input {url} is a part of the output {out}, which would replace it: name another output")
 
 
 def _write_dead_letters(path: Path, verdicts: Verdicts) -> None:

@@ -3,20 +3,28 @@
 So one judge more, or other limits, has nothing judged again that was judged before.
 """
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Protocol, runtime_checkable
 
+from mezzotint.curation import copies
 from mezzotint.curation.profiling.decoding import Picture, decode
-from mezzotint.curation.stage import CPU, Outcome, Resources
-from mezzotint.curation.thresholds import Between
+from mezzotint.curation.profiling.stage import Profile
+from mezzotint.curation.stage import CPU, ROW, VERDICT, Outcome, Resources
+from mezzotint.curation.thresholds import Between, Formats, Languages
 from mezzotint.data.parquet import pa
 from mezzotint.data.records import Caption
-from mezzotint.errors import FileFormatError
+from mezzotint.errors import FileFormatError, InputError
 
 _AT_ONCE = 8  # pictures that a judge is shown together
 _GPU = Resources(gpus=1)
+# What a table has without judges, and who else is named in a report.
+_TAKEN = {
+    *(field.name for field in (*ROW, *VERDICT, *Profile().writes)),
+    *("of", "read", Profile().name, Formats().name, Languages().name, copies.NAME),
+}
 
 
 @runtime_checkable
@@ -95,6 +103,13 @@ class Judging:
 def columns(judge: Judge) -> tuple[pa.Field, ...]:
     """Everything that it says."""
     return (*(pa.field(limit.measure, pa.float64()) for limit in judge.limits), *judge.others)
+
+
+def check_columns(judges: Sequence[Judge], heads: Sequence[str] = ()) -> None:
+    """Raises InputError where a judge's column, or a head of such a name, would be another's."""
+    names = Counter([*_TAKEN, *heads, *(field.name for judge in judges for field in columns(judge))])
+    if twice := sorted(name for name, count in names.items() if count > 1):
+        raise InputError(f"two columns are called {twice[0]!r}: train the head under another --name")
 
 
 _Shown = tuple[int, Picture, list[Caption]]

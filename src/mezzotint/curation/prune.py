@@ -45,7 +45,8 @@ def read_list(path: Path) -> frozenset[str]:
 def prune(corpus: Path, out: Path, ids: frozenset[str], *, progress: Progress = silent) -> Pruned:
     """Write the corpus anew without some of its pictures; a killed run goes on at the file that it had come to.
 
-    Raises the errors of `find_shards`, InputError for an output inside of the corpus, OutputError.
+    Raises the errors of `find_shards`, InputError for an output inside of the corpus or in another's folder,
+    OutputError.
     """
     if out.resolve().is_relative_to(corpus.resolve()):
         raise InputError(f"output {out} lies inside of the corpus {corpus}: name a folder elsewhere")

@@ -14,11 +14,12 @@ from mezzotint.curation.runner import Progress, run_pass, silent
 from mezzotint.curation.sources import Origin, open_input
 from mezzotint.curation.stage import CPU, Outcome, Resources
 from mezzotint.data.parquet import pa
-from mezzotint.data.records import find_shards
+from mezzotint.data.records import RECORDS, find_shards
 from mezzotint.errors import FileFormatError
 from mezzotint.perception.text_reader import RapidOcr, TextReader
 
 PRUNE = "prune.jsonl"
+_VERSION = "3"
 _SIDE = 400  # pixels of the longer side, at least; less than twice as many
 READ = (
     pa.field("text", pa.string()),
@@ -33,11 +34,16 @@ READ = (
 class ReadText:
     """Appends what is read in each picture, at about 512 pixels."""
 
+    version: str
     name: str = "text"
-    version: str = "2"
     resources: Resources = CPU
     reads: tuple[str, ...] = ("picture",)
     writes: tuple[pa.Field, ...] = READ
+
+    @classmethod
+    def by(cls, reader: TextReader) -> "ReadText":
+        """The stage, whose version is the reader's too."""
+        return cls(version=f"{_VERSION}, {reader.version}")
 
     @cached_property
     def reader(self) -> TextReader:
@@ -86,9 +92,11 @@ def read_texts(corpus: Path, out: Path, *, most_share: float, workers: int, prog
 
     A rerun reads what is missing. Raises the errors of `find_shards`, MissingDependencyError, OutputError.
     """
-    RapidOcr()  # or says what to install, before anything is started
-    shards = [shard for path in find_shards(corpus) for shard in open_input(str(path), Origin(source=corpus.name))]
-    paths = run_pass(out / "texts", shards, "read", [ReadText()], workers=workers, progress=progress)
+    stage = ReadText.by(RapidOcr())  # or says what to install, before anything is started
+    origin = Origin(source=corpus.name)
+    filled = (path for path in find_shards(corpus) if RECORDS.count(path))
+    shards = [shard for path in filled for shard in open_input(str(path), origin)]
+    paths = run_pass(out / "texts", shards, "read", [stage], workers=workers, progress=progress)
     rows = [
         row
         for path in paths

@@ -1,9 +1,11 @@
 """Networks that answer a question about a picture: one from a folder, or one behind an address."""
 
 import base64
+import http.client
 import io
 import json
 import os
+import time
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -17,6 +19,8 @@ from mezzotint.models.bundle import read_json
 
 KEY = "MEZZOTINT_ENDPOINT_KEY"  # the environment variable that holds an endpoint's key, where it wants one
 _PATIENCE = 300  # seconds for one answer
+_PAUSES = (1.0, 4.0, 16.0)  # seconds before it is asked again: one that is busy or starts anew may answer then
+_TOO_MANY = 429
 _MOST_BYTES = 1 << 20  # of an answer
 _QUALITY = 92  # of the JPEG that is sent
 _TURNS = "<|im_start|>user\n<|vision_start|>{pads}<|vision_end|>{question}<|im_end|>\n<|im_start|>assistant\n"
@@ -100,13 +104,30 @@ class Endpoint:
             f"{self._address}/chat/completions", json.dumps(asked).encode(), headers, method="POST"
         )
         try:
-            with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
-                content = json.loads(response.read(_MOST_BYTES))
+            content = json.loads(_patiently(request))
             return str(content["choices"][0]["message"]["content"])
-        except (OSError, ValueError, KeyError, IndexError, TypeError) as cause:
+        except (OSError, http.client.HTTPException, ValueError, KeyError, IndexError, TypeError) as cause:
+            why = " ".join(str(cause).split())
             raise InputError(
-                f"{self._address} gave no answer ({cause}): the same command goes on where it stopped"
+                f"{self._address} gave no answer ({why}): the same command goes on where it stopped"
             ) from cause
+
+
+def _patiently(request: urllib.request.Request) -> bytes:
+    """What is answered in one of a few tries; an error that no other try would mend is raised at once."""
+    for pause in _PAUSES:
+        try:
+            return _ask(request)
+        except OSError as error:
+            if isinstance(error, urllib.error.HTTPError) and error.code < 500 and error.code != _TOO_MANY:
+                raise
+            time.sleep(pause)
+    return _ask(request)
+
+
+def _ask(request: urllib.request.Request) -> bytes:
+    with urllib.request.urlopen(request, timeout=_PATIENCE) as response:
+        return bytes(response.read(_MOST_BYTES))
 
 
 def _data_url(picture: Image.Image) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from mezzotint.errors import InputError
 from mezzotint.runtime import atomic
 
 NAME = "made_of.json"
@@ -17,14 +18,18 @@ def keep_only(folder: Path, made_of: Mapping[str, Any], files: Iterable[str]) ->
     Args:
         files: Patterns of what is made of `made_of` in the folder.
 
-    Raises OutputError for a folder that cannot be written.
+    Raises InputError for a folder that holds such files and no note, OutputError for one that cannot be written.
     """
     note, text = folder / NAME, json.dumps(made_of, indent=2) + "\n"
     same = note.is_file() and note.read_text(errors="replace") == text
-    # The note goes first: what a kill leaves of the rest must not be taken for whole.
-    made = () if same else (NAME, *files)
-    for pattern in (*made, ".*.partial"):
-        for path in folder.glob(pattern):
-            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
+    made = [] if same else sorted(path for pattern in files for path in folder.glob(pattern))
+    if made and not note.is_file():
+        found = made[0].relative_to(folder)
+        raise InputError(f"{folder} holds {found}, and no {NAME} says what that was made of: name another folder")
+    if made:
+        # First of all: what a kill leaves of the rest must not be taken for whole, nor for somebody else's.
+        atomic.write_text(note, "")
+    for path in (*made, *folder.glob(".*.partial")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     if not same:
         atomic.write_text(note, text)

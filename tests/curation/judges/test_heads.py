@@ -45,10 +45,6 @@ def test_its_version_follows_the_weights(tmp_path: Path) -> None:
 
 
 def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="two measures 'luma'"):
-        Heads(folders=(write(tmp_path / "a", "luma"),), device=None).check()
-    with pytest.raises(InputError, match="two measures 'x'"):
-        Heads(folders=(write(tmp_path / "b", "x"), write(tmp_path / "c", "x")), device=None).check()
     with pytest.raises(InputError, match="comes from a folder"):
         Heads(folders=(write(tmp_path / "d", "y", "siglip2 0123"),), device=None).check()
     with pytest.raises(MissingFileError, match="holds no head"):

@@ -65,6 +65,8 @@ def test_an_endpoints_answers_become_columns(chat: tuple[str, type[Chat]]) -> No
 def test_a_folders_answers_are_taken_the_same_way(tmp_path: Path) -> None:
     tagger = Tagger(source=str(write_qwen_vl(tmp_path)), model="", device="cpu")
     tagger.check()
+    with pytest.raises(InputError, match=r"--tagger-model is asked at an address, and --tagger .* is a folder"):
+        replace(tagger, model="a").check()
     (row,) = tagger([shown(detailed((60, 40)))], [[]])
     assert row == {"tags_failed": "no JSON"}  # random weights say nothing of the form
 

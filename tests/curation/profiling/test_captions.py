@@ -72,6 +72,8 @@ def test_what_is_no_caption_says_why(text: str, reason: str) -> None:
         "苹果",
         "一张苹果的图片",
         "Boeing 747 at the airport",
+        "波音747飞机",
+        "1949年北京天安门",
         "a man says sorry to a dog",
     ],
 )

@@ -1,12 +1,17 @@
 import os
+import tarfile
 from pathlib import Path
 
 import fsspec
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.curation.small_stages import png, write_pictures
+from tests.data.small_corpus import write_corpus
 
 from mezzotint.curation.sources import Origin, files, open_input
 from mezzotint.curation.sources.rows import MAX_FILE_BYTES
+from mezzotint.data.records import read_records, write_shard
 from mezzotint.errors import InputError, MissingFileError
 
 ORIGIN = Origin(source="somewhere", licence="CC0-1.0", credit="somebody")
@@ -89,6 +94,24 @@ def test_a_url_of_another_file_system_is_read() -> None:
         assert (row["id"], row["picture"], row["captions"][0]["text"]) == ("a.png", png(1), "a dot")
     finally:
         memory.rm("/pictures", recursive=True)
+
+
+def test_of_a_corpus_its_records_are_read_alone(tmp_path: Path) -> None:
+    corpus = write_corpus(tmp_path / "corpus")
+    (corpus / "report.html").write_text("a page")
+    (corpus / "passes" / "profile").mkdir(parents=True)
+    pq.write_table(pa.table({"number": [1]}), corpus / "passes" / "profile" / "00000.parquet")
+    assert {row["id"] for row in rows(str(corpus))} == {record.id for record in read_records(corpus)}
+
+
+def test_an_input_without_pictures_is_one_clear_line(tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("path,caption\n")
+    tarfile.open(tmp_path / "a.tar", "w").close()
+    pq.write_table(pa.table({"image": pa.array([], pa.binary())}), tmp_path / "a.parquet")
+    write_shard(tmp_path / "corpus" / "part" / "records-00000.parquet", [])
+    for name in ("list.csv", "a.tar", "a.parquet", "corpus"):
+        with pytest.raises(InputError, match="holds no pictures: name"):
+            open_input(str(tmp_path / name), ORIGIN)
 
 
 @pytest.mark.parametrize(

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pyarrow as pa
@@ -41,6 +42,23 @@ def test_pictures_of_public_data_sets_and_paths_are_read(tmp_path: Path) -> None
     assert found["b.parquet/0/0"]["picture"] == png(5)
     assert "No such file" in str(found["b.parquet/0/1"]["unread"])
     assert found["b.parquet/0/2"]["unread"] == "neither a picture nor a path to one"
+
+
+@pytest.mark.parametrize("named", [{"path": ["x.png"]}, {"image": [{"bytes": None, "path": "x.png"}]}])
+def test_a_digest_follows_the_pictures_that_are_named(tmp_path: Path, named: dict[str, list[object]]) -> None:
+    table = tmp_path / "a.parquet"
+    pq.write_table(pa.table(named), table)
+    digests = []
+    for size in (None, 8, 8, 90):
+        if size is not None:
+            (tmp_path / "x.png").write_bytes(png(5, (size, size)))
+            os.utime(tmp_path / "x.png", (0, 0))
+        (shard,) = open_input(str(table), ORIGIN)
+        digests.append(shard.digest)
+    assert digests[1] == digests[2]
+    assert len(set(digests)) == 3
+    os.utime(tmp_path / "x.png", (1, 1))
+    assert open_input(str(table), ORIGIN)[0].digest not in digests
 
 
 def test_tables_without_pictures_and_broken_ones_are_named(tmp_path: Path) -> None:

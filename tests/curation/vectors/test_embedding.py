@@ -101,6 +101,9 @@ def test_the_caption_is_the_plainest_in_the_language(tmp_path: Path) -> None:
     captions = {row.id: row.caption for row in read_rows(tmp_path / "v")}
     assert captions["sprite/red-disc"] == "红色圆"
     assert captions["scene/red"] == "all red"  # it has no Chinese one
+    for language, text in (("en", "a red disc"), ("zh", "红色圆")):
+        embed_corpus(corpus, tmp_path / "seen", Embedders(pictures="colours", language=language))
+        assert {row.id: row.caption for row in read_rows(tmp_path / "seen")}["sprite/red-disc"] == text
     bare = [
         record("bare", shape("red", "disc"), []),
         record("odd", shape("red", "disc"), [Caption("x", "fr", "rouge")]),

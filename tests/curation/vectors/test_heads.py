@@ -108,6 +108,15 @@ def test_the_commands(vectors: Path, labels: Path, tmp_path: Path, capsys: pytes
     assert "name a limit" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    "name", ["luma", "style", "id", "nsfw", "quality_blur", "people", "tags", "alignment_en", "duplicates", "preview"]
+)
+def test_a_head_is_not_called_as_another_column(tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str) -> None:
+    train = ["curate", "train-head", str(tmp_path), "--labels", "labels.csv", "--out", str(tmp_path / "head")]
+    assert main([*train, "--name", name]) == 2
+    assert f"two columns are called '{name}'" in capsys.readouterr().err
+
+
 def test_mistakes_are_one_clear_line(vectors: Path, labels: Path, tmp_path: Path) -> None:
     other = Head(name="x", embedder="another", weight=np.zeros(WIDTH, np.float32), bias=0.0)
     with pytest.raises(InputError, match="is for vectors of another"):

@@ -12,7 +12,6 @@ from numpy import ndarray
 from PIL import Image
 
 from mezzotint.curation.profiling.decoding import Picture
-from mezzotint.curation.profiling.stage import ALL_MEASURES
 from mezzotint.curation.thresholds import Between
 from mezzotint.curation.vectors.catalogue import CLIP, EMBEDDERS, identity, load_picture_embedder
 from mezzotint.curation.vectors.heads import Head, digest, load_head
@@ -41,11 +40,7 @@ class Heads:
         return tuple(Between(measure=head.name) for head in self._heads)
 
     def check(self) -> None:
-        """Raises InputError for heads of one name or that of a measure, or over an embedder that has no name here."""
-        names = [head.name for head in self._heads]
-        for name in names:
-            if name in ALL_MEASURES or names.count(name) > 1:
-                raise InputError(f"there are two measures {name!r}: train the head under another --name")
+        """Raises InputError for a head over an embedder that has no name here, and the errors of `load_head`."""
         for head in self._heads:
             self._embedder_of(head)
 

@@ -88,9 +88,11 @@ class Tagger:
         return f"{_VERSION} {f'{self.source} {self.model}' if self._is_address else identity(self.source)}"
 
     def check(self) -> None:
-        """Raises InputError for an endpoint without a model's name, and the errors of `check_qwen_vl`."""
+        """Raises InputError for an endpoint without a model's name or a folder with one, and as `check_qwen_vl`."""
         if not self._is_address:
             check_qwen_vl(Path(self.source))
+            if self.model:
+                raise InputError(f"--tagger-model is asked at an address, and --tagger {self.source} is a folder")
         elif not self.model:
             raise InputError(f"--tagger {self.source} is an address: --tagger-model says which model is asked there")
 

@@ -31,7 +31,7 @@ _WORDS = {  # frequent words that the others of these languages do not have
 }
 
 _FILE_NAME = re.compile(
-    r"^\S*\.(jpe?g|png|gif|webp|bmp|tiff?|svg|heic|raw)$|^[\w-]*\d{3,}[\w-]*$|^\S*[_\-]\S*\d+$", re.I
+    r"^\S*\.(jpe?g|png|gif|webp|bmp|tiff?|svg|heic|raw)$|^[\w-]*\d{3,}[\w-]*$|^\S*[_\-]\S*\d+$", re.I | re.ASCII
 )
 _CAMERA = re.compile(r"^(img|dsc[nf]?|dscf|pict?|image|photo|scan|screenshot|mvimg|pxl|wp)[\s_-]*\d+", re.I)
 _ADDRESS = re.compile(r"^(https?://|www\.)\S+$", re.I)

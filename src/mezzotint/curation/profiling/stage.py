@@ -67,7 +67,7 @@ class Profile:
     """Fills in size and digest of the records and appends a column for each measure."""
 
     name: str = "profile"
-    version: str = "7"
+    version: str = "8"
     resources: Resources = CPU
     reads: tuple[str, ...] = ("picture", "captions")
 

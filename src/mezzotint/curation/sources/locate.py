@@ -19,10 +19,11 @@ SIDECARS = (".txt", ".json")  # a caption and what else is known, beside a pictu
 def open_input(url: str, origin: Origin) -> list[Shard]:
     """The shards of a folder, a `.csv`, a `.tar` or a `.parquet`; a folder may hold the last two among its pictures.
 
-    Hidden files are no part of a folder. Everything else in it is taken for a picture, whatever its name.
+    Of a corpus (`*/records-*.parquet`) the records are read alone. Hidden files are no part of a folder. Everything
+    else in it is taken for a picture, whatever its name.
 
-    Raises MissingFileError where nothing is there, InputError for a URL that cannot be opened or an empty folder,
-    FileFormatError for a list or a Parquet file that cannot be read.
+    Raises MissingFileError where nothing is there, InputError for a URL that cannot be opened, an empty folder or an
+    input without pictures, FileFormatError for a list or a Parquet file that cannot be read.
     """
     try:
         fs, path = fsspec.url_to_fs(url)
@@ -38,10 +39,15 @@ def open_input(url: str, origin: Origin) -> list[Shard]:
     }
     if not files:
         raise InputError(f"input {url!r} is an empty folder: put pictures, tars or Parquet files there")
+    if not single:
+        files = {name: place for name, place in files.items() if _is_of_corpus(name, root)} or files
     no_files = {
         name for name in files if found[name].get("type") != "file" and not fs.isfile(name)
     }  # a link may be one
-    return list(_shards(files, no_files, root, single, origin))
+    found_shards = list(_shards(files, no_files, root, single, origin))
+    if not any(shard.rows for shard in found_shards):
+        raise InputError(f"input {url!r} holds no pictures: name a folder, a list, a tar or a Parquet file with some")
+    return found_shards
 
 
 def _shards(files: dict[str, Place], no_files: set[str], root: str, single: bool, origin: Origin) -> Iterator[Shard]:
@@ -70,6 +76,12 @@ def _shards(files: dict[str, Place], no_files: set[str], root: str, single: bool
 
 def _id(name: str, root: str) -> str:
     return printable(name.removeprefix(root).lstrip("/"))
+
+
+def _is_of_corpus(name: str, root: str) -> bool:
+    """Whether it is `<part>/records-*.parquet` in the folder, as in a corpus."""
+    parts = PurePosixPath(_id(name, root)).parts
+    return len(parts) == 2 and parts[1].startswith("records-") and parts[1].endswith(".parquet")
 
 
 def _hidden(name: str, root: str) -> bool:

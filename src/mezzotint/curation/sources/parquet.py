@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import fsspec
@@ -39,7 +39,8 @@ class ParquetShard:
 
     @cached_property
     def digest(self) -> str:
-        return hashlib.sha256(ascii(self).encode()).hexdigest()
+        """Of the file's name, size and time of change, and of those of the local files that it names."""
+        return hashlib.sha256("".join([ascii(self), *self._named()]).encode()).hexdigest()
 
     def read(self) -> Iterator[Outcome]:
         return batches(self._found())
@@ -53,6 +54,18 @@ class ParquetShard:
         except (pa.ArrowException, OSError) as error:
             fields = blank(f"{self.name}/{self.group}", self.origin)
             yield Found(fields, f"the Parquet file cannot be read to its end: {str(error).splitlines()[0]}")
+
+    def _named(self) -> Iterator[str]:
+        """Of each local file that a row names, and that is there."""
+        columns = [*PATHS, *(f"{name}.path" for name in PICTURES)]
+        try:
+            with fsspec.open(self.place.url, "rb") as opened, pq.ParquetFile(opened) as file:
+                for batch in file.iter_batches(row_groups=[self.group], columns=columns):
+                    for row in batch.to_pylist():
+                        if (path := _content(row)[1]) is not None:
+                            yield _state(self._beside(path).url)
+        except (pa.ArrowException, OSError):
+            return  # `read` says so
 
     def _row(self, identity: str, row: dict[str, Any]) -> Found:
         if set(SCHEMA.names) <= set(row):
@@ -98,6 +111,15 @@ def parquet_shards(place: Place, name: str, origin: Origin) -> Iterator[ParquetS
     for group in range(metadata.num_row_groups):
         rows = metadata.row_group(group).num_rows
         yield ParquetShard(place=place, name=name, group=group, rows=rows, columns=columns, origin=origin)
+
+
+def _state(url: str) -> str:
+    path = Path(url.removeprefix("file://"))
+    try:
+        found = path.stat()
+    except (OSError, ValueError):
+        return ""
+    return ascii((path, found.st_size, found.st_mtime_ns))
 
 
 def _content(row: dict[str, Any]) -> tuple[bytes | None, str | None]:

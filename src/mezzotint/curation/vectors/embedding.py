@@ -54,13 +54,16 @@ def embed_corpus(
 ) -> None:
     """Make what is not made yet.
 
-    Raises the errors of `find_shards` and `load_embedder`, InputError for a corpus without pictures, FileFormatError
-    for a picture that cannot be read, OutputError for a folder that cannot be written.
+    Raises the errors of `find_shards` and `load_embedder`, InputError for a corpus without pictures or a folder with
+    other arrays, FileFormatError for a picture that cannot be read, OutputError for a folder that cannot be written.
     """
     shards = find_shards(corpus)
-    made_of = {"shards": [StoredFile.of(path).sha256 for path in shards], "pictures": identity(embedders.pictures)}
-    if embedders.captions is not None:
-        made_of |= {"captions": identity(embedders.captions), "language": embedders.language}
+    made_of = {
+        "shards": [StoredFile.of(path).sha256 for path in shards],
+        "pictures": identity(embedders.pictures),
+        "captions": None if embedders.captions is None else identity(embedders.captions),
+        "language": embedders.language,  # of the caption in `rows`, embedded or not
+    }
     keep_only(folder, made_of, ("*.npy", "rows-*.parquet"))
     atomic.write_json(folder / _NAMES, asdict(embedders))
     kinds = (PICTURES, CAPTIONS) if embedders.captions is not None else (PICTURES,)

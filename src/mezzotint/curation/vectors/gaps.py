@@ -64,10 +64,13 @@ def find_gaps(
     weights = np.bincount(concepts)
     voids = find_voids(counts, weights, least_share)
     captions = {str(rows[place].concept): rows[place].caption for place in reversed(named)}
-    wanted = sampling_plan(counts, weights, budget) if budget else _to_their_share(counts, weights)
+    if budget and voids.size:
+        wanted = sampling_plan(counts[voids], weights[voids], budget)
+    else:
+        wanted = _to_their_share(counts, weights)[voids]
     gaps = tuple(
-        Gap(concept=names[void], caption=captions[names[void]], there=int(counts[void]), wanted=int(wanted[void]))
-        for void in voids
+        Gap(concept=names[void], caption=captions[names[void]], there=int(counts[void]), wanted=int(number))
+        for void, number in zip(voids, wanted, strict=True)
     )
     atomic.write_text(out, "".join(json.dumps(asdict(gap), ensure_ascii=False) + "\n" for gap in gaps))
     return Gaps(concepts=len(names), voids=gaps)
