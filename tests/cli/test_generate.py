@@ -5,9 +5,10 @@ import shutil
 import signal
 import subprocess
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import MagicMock
 
 import numpy as np
 import pytest
@@ -19,8 +20,10 @@ from tests.generation.tiny_control import write_controls
 from tests.generation.tiny_qwen_image import write_qwen_image
 
 import mezzotint
+from mezzotint.cli.generate import Options, _memory
 from mezzotint.cli.main import main
 from mezzotint.errors import InputError
+from mezzotint.generation import memory_plan
 from mezzotint.generation.inputs import Inputs
 from mezzotint.generation.memory_plan import Workload
 from mezzotint.generation.picture_files import read_parameters, read_texts
@@ -143,6 +146,22 @@ class TestPictures:
         for options in ([], image, [*image, "--size", "16x32"]):
             assert generate(model, "a red disc", *options) == 2
         assert seen == [(32, 48), (80, 64), (16, 32)]
+
+    def test_processes_agree_on_the_room_of_the_poorest(self, model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        def gather(values: list[int], own: int, group: object) -> None:
+            values[:] = [own, own // 3]
+
+        monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+        group = MagicMock()
+        group.size.return_value = 2
+        monkeypatch.setattr(memory_plan, "free_bytes", lambda device: 9_000_000)
+        monkeypatch.setattr(memory_plan, "used_bytes", lambda device: 0)
+        options = Options(prompt=("a red disc",), model=str(model))
+        poorest = int(9_000_000 * memory_plan.SHARE) // 3
+        assert _memory(options, options.sources(), "cpu", group) == poorest
+        assert _memory(replace(options, memory="8GB"), options.sources(), "cpu", group) == "8GB"
+        monkeypatch.setattr(memory_plan, "free_bytes", lambda device: 2**40)
+        assert _memory(options, options.sources(), "cpu", group) == "free"
 
     def test_a_prompt_file(self, model: Path, tmp_path: Path, capsys: Output) -> None:
         (tmp_path / "prompts.txt").write_text("a red disc\ntwo blue boxes\n")

@@ -165,7 +165,7 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]", *, begins: boo
             compile=options.compile,
             quantize=options.quantize,
             offload=options.offload,
-            memory=_memory(options, device, group),
+            memory=_memory(options, sources, device, group),
             workload=_workload(request),
             on_plan=lambda plan: print(plan, file=sys.stderr),
         )
@@ -185,17 +185,18 @@ def paint(options: Painting, read_inputs: "Callable[[], Inputs]", *, begins: boo
             print(profile.table(), file=sys.stderr)
 
 
-def _memory(options: Painting, device: str | None, group: "ProcessGroup | None") -> str | int:
-    """What all processes have room for, so that they make one plan."""
-    from mezzotint.generation.placing import FREE
+def _memory(options: Painting, sources: Sources, device: str | None, group: "ProcessGroup | None") -> str | int:
+    """What all processes have room for, so that they make one plan; a small model needs none."""
+    from mezzotint.generation.memory_plan import room
+    from mezzotint.generation.placing import FREE, SMALL
 
     if group is None or options.memory != FREE:
         return options.memory
     from mezzotint.runtime.device import resolve_device
     from mezzotint.runtime.distributed import least
-    from mezzotint.runtime.memory import free_bytes
 
-    return least(free_bytes(resolve_device(device)), group)
+    common = least(room(resolve_device(device)), group)
+    return FREE if sources.nbytes < SMALL * common else common
 
 
 def _workload(request: "Request") -> "Workload":

@@ -109,6 +109,11 @@ def parse_memory(text: str) -> int:
     return int(float(found[1]) * UNITS[found[2].upper()])
 
 
+def room(device: torch.device) -> int:
+    """Bytes of the device that a process may have where nobody says how many: what it has, and most of what is free."""
+    return int(free_bytes(device) * SHARE + used_bytes(device))
+
+
 def plan_memory(
     sources: Sources,
     device: torch.device,
@@ -129,7 +134,7 @@ def plan_memory(
         InputError: It fits in no way that was left open, or the model cannot make a picture of this size.
         MissingFileError, FileFormatError: As for loading it.
     """
-    most = int((free_bytes(device) * SHARE + used_bytes(device)) if memory is None else memory)
+    most = room(device) if memory is None else memory
     best: Plan | None = None
     outlines: dict[str | None, Outline] = {}
     for placement in candidates(sources, device, quantize, offload, stays=workload.compiled):

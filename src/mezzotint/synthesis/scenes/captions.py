@@ -32,14 +32,15 @@ def captions(scene: Scene) -> Iterator[Caption]:
 
 def _kinds(phrases: Phrases, grounded: bool, pick: Pick) -> Iterator[tuple[str, str]]:
     """(kind, text); grounded: the short and medium ones may not leave the background out."""
+    placed, framed = phrases.content + phrases.ground, phrases.framed + phrases.ground
     yield "tags", phrases.tags
     if grounded:
-        yield "short", phrases.placed
-        yield "medium", phrases.framed_and_placed
+        yield "short", placed
+        yield "medium", framed
     else:
         digits = pick(("words", "words", "words", "digits"), "numerals") == "digits"
         yield "short", phrases.in_digits if digits else phrases.content
-        yield "medium", pick((phrases.placed, phrases.framed_and_placed, phrases.framed), "medium")
+        yield "medium", pick((placed, framed, phrases.framed), "medium")
     yield "long", phrases.long
 
 

@@ -36,8 +36,7 @@ def describe(scene: Scene, look: str | None, pick: Pick) -> Phrases:
         content=content,
         in_digits=_content(scene, pick, digits=True),
         framed=framed,
-        placed=f"{content} {place}",
-        framed_and_placed=f"{framed} {place}",
+        ground=f" {place}",
         long=" ".join(_sentences(scene, framed, place, pick)),
     )
 

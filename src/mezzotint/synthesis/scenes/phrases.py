@@ -13,13 +13,12 @@ class Phrases:
     Attributes:
         content: What is in it: "three red cubes"; in_digits: the same as "3 red cubes".
         framed: Its content as a picture of its style, where one is named: "a cartoon of three red cubes".
-        placed: Its content with its background; framed_and_placed: with both.
+        ground: What follows either to say its background: " on a light blue background".
     """
 
     tags: str
     content: str
     in_digits: str
     framed: str
-    placed: str
-    framed_and_placed: str
+    ground: str
     long: str
