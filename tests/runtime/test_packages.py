@@ -1,5 +1,7 @@
 import hashlib
 import tarfile
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,19 @@ def test_another_archive_is_refused(archive: Path, tmp_path: Path) -> None:
     with pytest.raises(PackageError, match="pinned is 00"):
         fetch(package("00"))
     assert not list((tmp_path / "cache").rglob("art.txt"))
+
+
+def test_processes_that_need_it_at_once_fetch_it_once(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pinned = package(hashlib.sha256(archive.read_bytes()).hexdigest())
+    extract, extracted = packages._extract, []
+
+    def slowly(archive: Path, folder: Path) -> None:
+        extracted.append(folder)
+        time.sleep(0.2)
+        extract(archive, folder)
+
+    monkeypatch.setattr(packages, "_extract", slowly)
+    with ThreadPoolExecutor(4) as pool:
+        folders = list(pool.map(lambda _: fetch(pinned), range(4)))
+    assert len(extracted) == 1
+    assert {(folder / "package/art.txt").read_text() for folder in folders} == {"a picture"}

@@ -17,7 +17,11 @@ from mezzotint.runtime.progress import progress
 from mezzotint.synthesis import builder
 from mezzotint.synthesis.found.part import FINDERS, Found
 from mezzotint.synthesis.scenes.part import Scenes
+from mezzotint.synthesis.scenes.sampler import SHARES, SUBJECTS, Repertoire
+from mezzotint.synthesis.scenes.text import FONTS
+from mezzotint.synthesis.scenes.truth import BackgroundKind
 from mezzotint.synthesis.sprites import Sprites
+from mezzotint.synthesis.styles import STYLES
 
 PARTS = ("sprites", "scenes", *FINDERS)
 
@@ -37,6 +41,17 @@ class Build:
     """Width and height of a sprite in pixels; a scene has about as many pixels, in several aspect ratios."""
     seed: int = 0
     """Which of the endless rows of scenes."""
+    subjects: tuple[str, ...] = ()
+    """What scenes are about, each with its share, such as counting=2 text=1: backdrop, counting, colour, position,
+    pair, text, free, lettering (random strings). All but the last, in the mini corpus' shares, when not given."""
+    styles: tuple[str, ...] = ()
+    """Only sprites of these styles in scenes, such as noto; all when not given."""
+    backgrounds: tuple[BackgroundKind, ...] = ()
+    """Only these backgrounds in scenes, where that leaves any; all when not given."""
+    fonts: tuple[str, ...] = ()
+    """Only these fonts in scenes, such as sans-bold hei; all when not given."""
+    square: bool = False
+    """Only square scenes."""
     workers: int = max(1, os.cpu_count() or 1)
     """Processes."""
 
@@ -75,10 +90,42 @@ def _part(name: str, options: Build) -> builder.Part:
     if name == "sprites":
         return Sprites(fetch=fetch, size=options.size)
     if name == "scenes":
-        return Scenes(corpus=options.out, fetch=fetch, size=options.size, count=options.scenes, seed=options.seed)
+        return _scenes(options)
     if name in FINDERS:
         return Found(fetch=fetch, name=name)
     raise InputError(f"there is no part {name!r}: parts are {', '.join(PARTS)}")
+
+
+def _scenes(options: Build) -> Scenes:
+    for name, given, known in (("styles", options.styles, STYLES), ("fonts", options.fonts, FONTS)):
+        if unknown := [value for value in given if value not in known]:
+            raise InputError(f"--{name} has {unknown[0]!r}; there are {', '.join(known)}")
+    return Scenes(
+        corpus=options.out,
+        fetch=fetch,
+        size=options.size,
+        count=options.scenes,
+        seed=options.seed,
+        fonts=options.fonts or tuple(FONTS),
+        repertoire=Repertoire(
+            shares=dict(map(_share, options.subjects)) or SHARES,
+            styles=options.styles,
+            backgrounds=options.backgrounds,
+            square=options.square,
+        ),
+    )
+
+
+def _share(text: str) -> tuple[str, float]:
+    """A subject and its share, from "counting=2"; "counting" is "counting=1"."""
+    subject, _, share = text.partition("=")
+    try:
+        number = float(share or 1)
+    except ValueError:
+        number = 0.0
+    if subject not in SUBJECTS or not 0 < number < float("inf"):
+        raise InputError(f"--subjects has {text!r}; write counting=2 with one of {', '.join(SUBJECTS)}")
+    return subject, number
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mezzotint.errors import PackageError
+from filelock import AcquireReturnProxy, FileLock
+
+from mezzotint.errors import OutputError, PackageError
 from mezzotint.runtime import atomic
 from mezzotint.runtime.cache import cache_folder
 
@@ -45,10 +47,26 @@ def fetch(package: Package) -> Path:
 
     Raises:
         PackageError: The client is missing or failed, or the archive is not the pinned one.
+        OutputError: The cache cannot be written.
     """
     place = cached_at(package)
     if place.is_dir():
         return place
+    with _lock(place):  # several processes may need it at once
+        if not place.is_dir():
+            _fetch_to(place, package)
+    return place
+
+
+def _lock(place: Path) -> AcquireReturnProxy:
+    try:
+        place.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(place.with_name(f".{place.name}.lock")).acquire()
+    except OSError as cause:
+        raise OutputError(f"cannot write {place}: {cause.strerror or cause}") from cause
+
+
+def _fetch_to(place: Path, package: Package) -> None:
     with tempfile.TemporaryDirectory() as scratch:
         archive = _download(package, Path(scratch))
         digest = hashlib.sha256(archive.read_bytes()).hexdigest()
@@ -56,7 +74,6 @@ def fetch(package: Package) -> Path:
             raise PackageError(f"{package.source}: the archive's sha256 is {digest}, pinned is {package.sha256}")
         with atomic.folder(place) as folder:
             _extract(archive, folder)
-    return place
 
 
 def _download(package: Package, scratch: Path) -> Path:

@@ -1,12 +1,14 @@
 import hashlib
 import io
 import pickle
+from dataclasses import replace
 from pathlib import Path
 
 from PIL import Image
 from tests.fixtures import small_packages
 
 from mezzotint.synthesis.scenes.part import Scenes
+from mezzotint.synthesis.scenes.sampler import Repertoire
 from mezzotint.synthesis.scenes.truth import Scene
 
 
@@ -44,6 +46,8 @@ def test_a_copy_for_another_process_makes_the_same_records() -> None:
     assert scenes.record(5) == pickle.loads(pickle.dumps(scenes)).record(5)
 
 
-def test_the_version_follows_seed_and_sprites(tmp_path: Path) -> None:
+def test_the_version_follows_seed_sprites_and_repertoire(tmp_path: Path) -> None:
     (tmp_path / "sprites").mkdir()
-    assert len({small().version, small(seed=1).version, small(corpus=tmp_path).version}) == 3
+    narrow = replace(small(), repertoire=Repertoire(shares={"pair": 1.0}))
+    assert len({small().version, small(seed=1).version, small(corpus=tmp_path).version, narrow.version}) == 4
+    assert {narrow.record(index).group for index in range(5)} == {"pair"}

@@ -4,8 +4,8 @@ from mezzotint.synthesis.colours import contrast, distance
 from mezzotint.synthesis.scenes.casting import READABLE, STANDS_OUT, Props
 from mezzotint.synthesis.scenes.held_out import split_of
 from mezzotint.synthesis.scenes.renderer import Rendered
-from mezzotint.synthesis.scenes.sampler import sample_lettering, sample_scene
-from mezzotint.synthesis.scenes.text import alphabet
+from mezzotint.synthesis.scenes.sampler import Repertoire, sample_lettering, sample_scene
+from mezzotint.synthesis.scenes.text import alphabet, words
 
 
 def test_a_scene_is_a_function_of_seed_and_index(props: Props) -> None:
@@ -95,3 +95,25 @@ def test_letterings_show_every_character_about_equally_often(props: Props) -> No
         assert set(counts) <= set(alphabet(language))
         assert max(counts.values()) < 4 * sum(counts.values()) / len(alphabet(language)) + 5
         assert {len(line.text) for line in lines} == set(range(1, 10 if language == "en" else 6))
+
+
+def test_a_narrow_repertoire_draws_from_itself_alone(props: Props) -> None:
+    style = props.sprites.styles[-1]
+    narrow = Repertoire(shares={"pair": 3, "lettering": 1}, styles=(style,), backgrounds=("gradient",), square=True)
+    scenes = [sample_scene(5, index, props, narrow) for index in range(60)]
+    kinds = Counter(scene.kind for scene in scenes)
+    assert set(kinds) == {"pair", "text"}
+    assert kinds["pair"] > kinds["text"]
+    assert {scene.style for scene in scenes} == {style, None}
+    assert {scene.aspect for scene in scenes} == {(1, 1)}
+    # A plain one stands in where no gradient lets everything stand out.
+    grounds = Counter(scene.background.kind for scene in scenes)
+    assert set(grounds) <= {"gradient", "plain"}
+    assert grounds["gradient"] > 2 * grounds["plain"]
+    strings = {line.text.upper() for scene in scenes for line in scene.writings}
+    assert not strings <= {word.upper() for language in ("en", "zh") for word in words(language)}
+
+
+def test_backgrounds_that_a_scene_cannot_have_are_not_asked_of_it(props: Props) -> None:
+    on_photographs = Repertoire(shares={"text": 1}, backgrounds=("photograph",))
+    assert sample_scene(5, 0, props, on_photographs).background.kind in ("plain", "gradient")

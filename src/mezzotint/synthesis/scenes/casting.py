@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import numpy as np
 
@@ -15,7 +15,7 @@ from mezzotint.synthesis.scenes.backgrounds import Photographs
 from mezzotint.synthesis.scenes.layout import Canvas, Rectangle, inner
 from mezzotint.synthesis.scenes.library import Cutout, SpriteLibrary
 from mezzotint.synthesis.scenes.shapes import SHAPES
-from mezzotint.synthesis.scenes.truth import Background, Thing
+from mezzotint.synthesis.scenes.truth import Background, BackgroundKind, Thing
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class Casting:
     props: Props
     aspect: tuple[int, int]
     style: str
+    backgrounds: Sequence[BackgroundKind] = ()  # only these; all where none is named
 
     @cached_property
     def canvas(self) -> Canvas:
@@ -101,11 +102,18 @@ class Casting:
     def background(self, things: Sequence[Thing], kinds: Sequence[float] = (0.5, 0.22, 0.06, 0.06, 0.16)) -> Background:
         """A background that every thing stands out from; `kinds` weighs plain, gradient, stripes, dots, photograph."""
         edges = [self.cutout(thing).edge for thing in things]
-        make = self.one_of([self._plain, self._gradient, self._stripes, self._dots, self._photograph], kinds)
+        makers = [self._plain, self._gradient, self._stripes, self._dots, self._photograph]
+        make = self.one_of(makers, self._allowed(kinds))
         drawn = _first_or_best(make, lambda b: _clearance(b, edges, self.props), STANDS_OUT)
         if _clearance(drawn, edges, self.props) >= STANDS_OUT:
             return drawn
         return _first_or_best(self._plain, lambda b: _clearance(b, edges, self.props), STANDS_OUT)
+
+    def _allowed(self, kinds: Sequence[float]) -> Sequence[float]:
+        """The weights with those of other backgrounds than this scene may have set to 0, if that leaves any."""
+        names = get_args(BackgroundKind)
+        allowed = [weight * (name in self.backgrounds) for name, weight in zip(names, kinds, strict=True)]
+        return allowed if any(allowed) else kinds
 
     def _plain(self) -> Background:
         name = "white" if self.chance(0.25) else self.one_of(list(colours.BACKGROUND_COLOURS))

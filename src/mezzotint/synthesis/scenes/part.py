@@ -1,8 +1,9 @@
 """The scenes as a part of a corpus: rendered, with captions and truth, one record each."""
 
 import hashlib
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -18,7 +19,7 @@ from mezzotint.synthesis.scenes.casting import Props
 from mezzotint.synthesis.scenes.held_out import split_of
 from mezzotint.synthesis.scenes.library import Origin, SpriteLibrary
 from mezzotint.synthesis.scenes.renderer import render
-from mezzotint.synthesis.scenes.sampler import sample_scene
+from mezzotint.synthesis.scenes.sampler import Repertoire, sample_scene
 from mezzotint.synthesis.scenes.text import FONTS, Fonts
 from mezzotint.synthesis.scenes.truth import Scene
 from mezzotint.synthesis.sprites import encode
@@ -40,6 +41,7 @@ class Scenes:
     count: int
     seed: int
     fonts: tuple[str, ...] = tuple(FONTS)
+    repertoire: Repertoire = field(default_factory=Repertoire)
     name: str = "scenes"
 
     def __getstate__(self) -> dict[str, Any]:
@@ -52,6 +54,8 @@ class Scenes:
         packages = " ".join(package.sha256 for package in (SKIMAGE, *(FONTS[name].package for name in self.fonts)))
         tools = f"pillow {PIL.__version__} resvg {resvg_py.__version__}"
         text = f"{self.seed} {self.size} {tools} {packages} {sprites}"
+        if self.repertoire != Repertoire():
+            text += f" {json.dumps(asdict(self.repertoire))}"
         return f"{VERSION}-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
 
     @cached_property
@@ -63,7 +67,8 @@ class Scenes:
         )
 
     def record(self, index: int) -> Record:
-        drawn, scene = render(sample_scene(self.seed, index, self.props), self.size, self.props)
+        sampled = sample_scene(self.seed, index, self.props, self.repertoire)
+        drawn, scene = render(sampled, self.size, self.props)
         picture = encode(drawn, fast=True)
         origins = _origins(scene, self.props)
         return Record(

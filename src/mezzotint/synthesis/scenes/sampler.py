@@ -1,8 +1,10 @@
 """From a seed and an index to a scene: what it shows, and where."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
+
+import numpy as np
 
 from mezzotint.synthesis import hashing
 from mezzotint.synthesis.colours import Paint
@@ -14,6 +16,7 @@ from mezzotint.synthesis.scenes.layout import Rectangle
 from mezzotint.synthesis.scenes.shapes import SHAPES
 from mezzotint.synthesis.scenes.truth import (
     Background,
+    BackgroundKind,
     Kind,
     Object,
     Relation,
@@ -41,18 +44,43 @@ class Composition:
     relation: Relation | None = None
 
 
-def sample_scene(seed: int, index: int, props: Props) -> Scene:
+@dataclass(frozen=True, kw_only=True)
+class Repertoire:
+    """What scenes are drawn from. A narrow one is for a curriculum: a few things at a time are learned sooner.
+
+    Attributes:
+        shares: How often each subject of `SUBJECTS` comes, in any unit.
+        styles, backgrounds: Only these; empty for all that there are.
+        square: Whether all pictures are square.
+    """
+
+    shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
+    styles: tuple[str, ...] = ()
+    backgrounds: tuple[BackgroundKind, ...] = ()
+    square: bool = False
+
+
+def sample_scene(seed: int, index: int, props: Props, repertoire: Repertoire | None = None) -> Scene:
     """Scene `index` of the endless row that belongs to `seed`: the same whenever and wherever it is asked for."""
+    repertoire = repertoire or Repertoire()
     rng = hashing.generator("scene", seed, index)
-    kinds = list(_KINDS)
-    kind = kinds[int(rng.choice(len(kinds), p=[share for share, _ in _KINDS.values()]))]
+    subjects, shares = list(repertoire.shares), np.array(list(repertoire.shares.values()))
+    subject = subjects[int(rng.choice(len(subjects), p=shares / shares.sum()))]
     aspects = list(_ASPECTS)
     aspect = aspects[int(rng.choice(len(aspects), p=list(_ASPECTS.values())))]
-    style = props.sprites.styles[int(rng.integers(len(props.sprites.styles)))]
+    styles = repertoire.styles or props.sprites.styles
+    style = styles[int(rng.integers(len(styles)))]
     held_out = bool(rng.random() < _TEST_SHARE)
-    casting = Casting(rng=rng, props=props, aspect=aspect, style=style)
+    casting = Casting(
+        rng=rng,
+        props=props,
+        aspect=(1, 1) if repertoire.square else aspect,
+        style=style,
+        backgrounds=repertoire.backgrounds,
+    )
+    kind, compose = SUBJECTS[subject]
     while True:
-        scene = _scene(seed, index, kind, casting, _KINDS[kind][1](casting))
+        scene = _scene(seed, index, kind, casting, compose(casting))
         if (split_of(scene) == "test") == held_out:
             return scene
 
@@ -63,7 +91,7 @@ def sample_held_out(seed: int, index: int, kind: Kind, wanted: Callable[[Scene],
     while True:
         style = props.sprites.styles[int(rng.integers(len(props.sprites.styles)))]
         casting = Casting(rng=rng, props=props, aspect=(1, 1), style=style)
-        scene = _scene(seed, index, kind, casting, _KINDS[kind][1](casting))
+        scene = _scene(seed, index, kind, casting, SUBJECTS[kind][1](casting))
         if split_of(scene) == "test" and wanted(scene):
             return scene
 
@@ -77,7 +105,7 @@ def sample_lettering(seed: int, index: int, props: Props) -> Scene:
     style = props.sprites.styles[int(rng.integers(len(props.sprites.styles)))]
     casting = Casting(rng=rng, props=props, aspect=(1, 1), style=style)
     while True:
-        composition = _text(casting, _random_string) if casting.chance(0.4) else _lines(casting)
+        composition = _lettering(casting) if casting.chance(0.4) else _lines(casting)
         scene = _scene(seed, index, "text", casting, composition)
         if split_of(scene) != "test":
             return scene
@@ -227,6 +255,11 @@ def _text(casting: Casting, string: Callable[[Casting, Language], str] = _word) 
     return Composition(background=background, things=[thing], places=[place], writings=(writing,))
 
 
+def _lettering(casting: Casting) -> Composition:
+    """A string of random characters, alone or with a drawing."""
+    return _text(casting, _random_string)
+
+
 def _lines(casting: Casting) -> Composition:
     """Two to four random strings, one below the other."""
     background, count = casting.background([], _CALM), casting.one_of((2, 3, 4))
@@ -251,15 +284,28 @@ def _free(casting: Casting) -> Composition:
     return Composition(background=background, things=things, places=places)
 
 
-_KINDS: Mapping[Kind, tuple[float, Callable[[Casting], Composition]]] = {
-    "backdrop": (0.16, _backdrop),
-    "counting": (0.20, _counting),
-    "colour": (0.15, _colour),
-    "position": (0.15, _position),
-    "pair": (0.10, _pair),
-    "text": (0.14, _text),
-    "free": (0.10, _free),
+SUBJECTS: Mapping[str, tuple[Kind, Callable[[Casting], Composition]]] = {
+    "backdrop": ("backdrop", _backdrop),
+    "counting": ("counting", _counting),
+    "colour": ("colour", _colour),
+    "position": ("position", _position),
+    "pair": ("pair", _pair),
+    "text": ("text", _text),
+    "free": ("free", _free),
+    "lettering": ("text", _lettering),
 }
+"""What a scene can be about: the kind that it is of, and how it is composed."""
+
+SHARES: Mapping[str, float] = {
+    "backdrop": 0.16,
+    "counting": 0.20,
+    "colour": 0.15,
+    "position": 0.15,
+    "pair": 0.10,
+    "text": 0.14,
+    "free": 0.10,
+}
+"""Of the mini corpus."""
 
 
 def _any_thing(casting: Casting, without: Sequence[Thing] = ()) -> Thing:
