@@ -1,7 +1,7 @@
 """The figures of a model's card and of docs/mini.md, written from reports and runs; nothing in them is typed.
 
     python -m benchmarks.cards mini --report reports/mini --corpus CORPUS … --encoded FOLDER … --run RUN …
-        [--page docs/mini.md] [--changed "what was done since the last row of the curve"]
+        [--earlier CARD] [--page docs/mini.md] [--changed "what was done since the last row of the curve"]
     python -m benchmarks.cards mini-judge --corpus CORPUS --run RUN …
 
 Before it: `mezzotint corpus build --out CORPUS` and, for the mini, `mezzotint evaluate mini --data CORPUS --out
@@ -12,14 +12,15 @@ reports/mini`. The judge is measured here. In the bundle's README.md, and on the
 import argparse
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow.parquet as pq
 import torch
-from benchmarks.pages import write_marked
+from benchmarks.pages import marked, write_marked
 from benchmarks.timing import machine
 from PIL import Image
 
@@ -43,12 +44,14 @@ def main() -> None:
     options.add_argument("--corpus", type=Path, nargs="+", required=True, help="what was encoded; of a judge, one")
     options.add_argument("--encoded", type=Path, nargs="*", default=[], help="what the mini learned from")
     options.add_argument("--run", type=Path, nargs="+", required=True, help="the runs, in their order")
+    options.add_argument("--earlier", type=Path, help="a card of the model that they went on from: its runs count too")
     options.add_argument("--card", type=Path, help="the README.md to write; by default the bundle's")
     options.add_argument("--page", type=Path, help="docs/mini.md")
     options.add_argument("--changed", help="adds a row to the page's curve")
     args = options.parse_args()
     card = args.card or EMBEDDED / args.bundle / "README.md"
-    write_marked(card, "training", training(args.run))
+    spent = totals(args.run, args.earlier)
+    write_marked(card, "training", training(spent))
     if args.bundle == "mini-judge":
         write_marked(card, "data", scene_counts(args.corpus[0]))
         write_marked(card, "figures", judged_scenes(args.corpus[0]))
@@ -61,7 +64,7 @@ def main() -> None:
     if args.page:
         write_page(args.page, args.report, tables)
     if args.page and args.changed:
-        add_row(args.page, point(args.run, tables, args.changed))
+        add_row(args.page, point(spent, tables, args.changed))
 
 
 def conditions(report: dict[str, Any], model: str) -> list[str]:
@@ -97,13 +100,50 @@ def judged_scenes(corpus: Path) -> Iterator[str]:
     yield machine()
 
 
-def training(runs: Sequence[Path]) -> Iterator[str]:
-    """Steps, samples, time and energy of each run, up to its newest checkpoint; of all together."""
+@dataclass(frozen=True)
+class Spent:
+    """What runs of a recipe took."""
+
+    steps: int
+    samples: int
+    hours: float
+
+    def __add__(self, other: "Spent") -> "Spent":
+        return Spent(self.steps + other.steps, self.samples + other.samples, self.hours + other.hours)
+
+    def __str__(self) -> str:
+        return f"{self.steps:,} | {self.samples:,} | {self.hours:.1f} | {WATTS * self.hours / 1000:.3f}"
+
+
+NOTHING = Spent(0, 0, 0.0)
+
+
+def totals(runs: Sequence[Path], earlier: Path | None) -> dict[str, Spent]:
+    """By recipe: the runs up to their newest checkpoints, and those that an earlier card tells of."""
+    spent = dict(told(earlier)) if earlier else {}
+    for run in runs:
+        end = _end(run)
+        spent[_recipe(run)] = spent.get(_recipe(run), NOTHING) + Spent(
+            end["step"], end["samples"], end["seconds"] / 3600
+        )
+    return spent
+
+
+def told(card: Path) -> Iterator[tuple[str, Spent]]:
+    """The rows of a card's table of training, without the last one, their sum."""
+    for row in marked(card, "training")[2:]:
+        cells = [cell.strip() for cell in row.strip("|").split("|")]
+        if len(cells) == 5 and cells[0] != "together":
+            steps, samples = (int(cell.replace(",", "")) for cell in cells[1:3])
+            yield cells[0], Spent(steps, samples, float(cells[3]))
+
+
+def training(spent: Mapping[str, Spent]) -> Iterator[str]:
+    """Steps, samples, time and energy by recipe, and of all together."""
     yield from ("| recipe | steps | samples | hours | kWh, estimated |", "| --- | ---: | ---: | ---: | ---: |")
-    ends = [(_recipe(run), _end(run)) for run in runs]
-    for recipe, end in [*ends, ("together", _sum([end for _, end in ends]))] if len(ends) > 1 else ends:
-        hours = end["seconds"] / 3600
-        yield f"| {recipe} | {end['step']:,} | {end['samples']:,} | {hours:.1f} | {WATTS * hours / 1000:.3f} |"
+    yield from (f"| {recipe} | {own} |" for recipe, own in spent.items())
+    if len(spent) > 1:
+        yield f"| together | {sum(spent.values(), NOTHING)} |"
     yield ""
     yield f"Energy: {WATTS:g} W for both cores of the processor, though most of the time other work shared them."
 
@@ -116,10 +156,6 @@ def _end(run: Path) -> dict[str, Any]:
     newest = checkpoints.steps(run / "checkpoints")[-1]
     end: dict[str, Any] = json.loads((newest / "state.json").read_text(encoding="utf-8"))
     return end
-
-
-def _sum(ends: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    return {name: sum(end[name] for end in ends) for name in ("step", "samples", "seconds")}
 
 
 def scene_counts(corpus: Path) -> list[str]:
@@ -151,9 +187,9 @@ def write_page(page: Path, report: Path, tables: Sequence[Table]) -> None:
         sheet.convert("RGB").save(page.parent / "pictures" / "concepts.webp", quality=80, method=6)
 
 
-def point(runs: Sequence[Path], tables: Sequence[Table], changed: str) -> str:
+def point(spent: Mapping[str, Spent], tables: Sequence[Table], changed: str) -> str:
     """A row of the curve: the samples that the transformer saw, and what the examiner finds."""
-    samples = sum(_end(run)["samples"] for run in runs if _recipe(run) in _TRANSFORMERS)
+    samples = sum(own.samples for recipe, own in spent.items() if recipe in _TRANSFORMERS)
     rows = {row.name: row for row in next(table for table in tables if table.title == _LANGUAGES).rows}
     cells = [str(rows[language].figures[name]) for language in ("English", "Chinese") for name in ("top-1", "top-5")]
     return f"| {samples:,} | {' | '.join(cells)} | {changed} |"
@@ -161,9 +197,7 @@ def point(runs: Sequence[Path], tables: Sequence[Table], changed: str) -> str:
 
 def add_row(page: Path, row: str) -> None:
     """Append to the curve, or replace the row with the same number of samples."""
-    text = page.read_text(encoding="utf-8")
-    kept = text.split("<!-- measured: curve -->\n")[1].split("<!-- end of curve -->")[0].splitlines()
-    same = row.split("|")[1]
+    kept, same = marked(page, "curve"), row.split("|")[1]
     write_marked(page, "curve", [*(line for line in kept if line.split("|")[1] != same), row])
 
 

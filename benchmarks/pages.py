@@ -31,16 +31,32 @@ def write_section(page: Path, title: str, lines: Sequence[str]) -> None:
     atomic.write_text(page, "\n## ".join(sections))
 
 
-def write_marked(page: Path, name: str, lines: Iterable[str]) -> None:
-    """Replace what stands between `<!-- measured: name -->` and `<!-- end of name -->`.
+def marked(page: Path, name: str) -> list[str]:
+    """The lines between `<!-- measured: name -->` and `<!-- end of name -->`.
 
     Raises:
         InputError: The page has no such marks.
     """
+    _, body, _ = _parted(page, name)
+    return body.strip("\n").splitlines()
+
+
+def write_marked(page: Path, name: str, lines: Iterable[str]) -> None:
+    """Replace these lines.
+
+    Raises:
+        InputError: The page has no such marks.
+    """
+    before, _, after = _parted(page, name)
+    atomic.write_text(page, before + "\n" + "\n".join(lines).strip() + "\n" + after)
+
+
+def _parted(page: Path, name: str) -> tuple[str, str, str]:
+    """The page up to a place's first mark, what stands in the place, the rest from its second mark on."""
     start, end = f"<!-- measured: {name} -->", f"<!-- end of {name} -->"
     text = page.read_text(encoding="utf-8")
     if start not in text or end not in text:
         raise InputError(f"{page} has no place for {name}: write {start} and {end} where it belongs")
     before, rest = text.split(start, 1)
-    body = "\n".join(lines).strip()
-    atomic.write_text(page, f"{before}{start}\n{body}\n{end}{rest.split(end, 1)[1]}")
+    body, after = rest.split(end, 1)
+    return before + start, body, end + after
