@@ -71,10 +71,11 @@ def test_a_closed_pipe_has_no_traceback(tmp_path: Path) -> None:
     assert run.returncode == 141
 
 
-def test_so_has_one_that_is_closed_before_a_short_output(tmp_path: Path) -> None:
+@pytest.mark.parametrize("verb", ["inspect", "models"])  # plain lines, and a table
+def test_so_has_one_that_is_closed_before_a_short_output(verb: str, tmp_path: Path) -> None:
     """What fits into Python's own buffer is written at the end."""
     bundle.write_weights(tmp_path, {"tensor": torch.zeros(1)})
-    command = [sys.executable, "-m", "mezzotint", "inspect", str(tmp_path)]
+    command = [sys.executable, "-m", "mezzotint", verb, *([str(tmp_path)] if verb == "inspect" else [])]
     buffered = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
     reading, writing = os.pipe()
     os.close(reading)

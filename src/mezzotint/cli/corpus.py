@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
-from rich.console import Console
 from rich.table import Column, Table
 
+from mezzotint.cli.console import Console
 from mezzotint.data.records import find_shards
 from mezzotint.errors import InputError
 from mezzotint.runtime.packages import fetch

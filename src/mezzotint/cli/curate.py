@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Annotated
 
 import tyro
-from rich.console import Console
 from rich.table import Column, Table
 
+from mezzotint.cli.console import Console
 from mezzotint.cli.curate_heads import HeadOptions, Score, TrainHead, TrainQuality, run_heads
 from mezzotint.cli.curate_judges import Judges, chosen
 from mezzotint.cli.curate_vectors import VectorOptions, run_vectors

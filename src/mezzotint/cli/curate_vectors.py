@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import tyro
-from rich.console import Console
 from rich.table import Column, Table
 
+from mezzotint.cli.console import Console
 from mezzotint.cli.curate_heads import check_least
 from mezzotint.errors import InputError
 from mezzotint.runtime.progress import progress

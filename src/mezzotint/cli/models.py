@@ -33,8 +33,9 @@ def run(options: Options) -> None:
     if options.json:
         print(json.dumps([asdict(summary) for summary in summaries], ensure_ascii=False))
         return
-    from rich.console import Console
     from rich.table import Table
+
+    from mezzotint.cli.console import Console
 
     table = Table("name", "parameters", "size", "licence", "for")
     for one in summaries:
