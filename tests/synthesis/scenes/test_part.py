@@ -4,9 +4,11 @@ import pickle
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 from PIL import Image
 from tests.fixtures import small_packages
 
+from mezzotint.errors import InputError
 from mezzotint.synthesis.scenes.part import Scenes
 from mezzotint.synthesis.scenes.sampler import Repertoire
 from mezzotint.synthesis.scenes.truth import Scene
@@ -51,3 +53,8 @@ def test_the_version_follows_seed_sprites_and_repertoire(tmp_path: Path) -> None
     narrow = replace(small(), repertoire=Repertoire(shares={"pair": 1.0}))
     assert len({small().version, small(seed=1).version, small(corpus=tmp_path).version, narrow.version}) == 4
     assert {narrow.record(index).group for index in range(5)} == {"pair"}
+
+
+def test_a_style_that_the_corpus_lacks_is_named() -> None:
+    with pytest.raises(InputError, match="no sprites in the style 'gouache'; it has "):
+        replace(small(), repertoire=Repertoire(styles=("gouache",))).record(0)

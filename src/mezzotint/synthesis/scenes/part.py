@@ -12,6 +12,7 @@ import PIL
 import resvg_py
 
 from mezzotint.data.records import Record
+from mezzotint.errors import InputError
 from mezzotint.synthesis import builder
 from mezzotint.synthesis.scenes.backgrounds import SKIMAGE, Photographs
 from mezzotint.synthesis.scenes.captions import captions
@@ -60,8 +61,13 @@ class Scenes:
 
     @cached_property
     def props(self) -> Props:
+        sprites = SpriteLibrary(self.corpus)
+        if missing := sorted(set(self.repertoire.styles) - set(sprites.styles)):
+            raise InputError(
+                f"{self.corpus} has no sprites in the style {missing[0]!r}; it has {', '.join(sprites.styles)}"
+            )
         return Props(
-            sprites=SpriteLibrary(self.corpus),
+            sprites=sprites,
             photographs=Photographs(self.fetch),
             fonts=Fonts(self.fetch, self.fonts),
         )
