@@ -9,6 +9,8 @@ from torch.utils.checkpoint import checkpoint
 
 from mezzotint.models.single_stream.model import Attention
 
+VARIANTS = 32  # of a block's compiled code; PyTorch would stop at 8
+
 
 def recompute_activations(blocks: Iterable[nn.Module]) -> None:
     """Activation checkpointing: each block keeps its inputs only and runs forward again in the backward pass.
@@ -24,7 +26,9 @@ def compile_blocks(blocks: Iterable[nn.Module]) -> None:
     """torch.compile each block by itself: equal blocks share one compilation, lengths stay dynamic.
 
     Attention runs between two pieces of compiled code, since how its tokens are grouped differs from batch to batch.
+    Code is made for each number of groups, with and without gradients; what has none runs as it is, more slowly.
     """
+    torch._dynamo.config.recompile_limit = max(torch._dynamo.config.recompile_limit, VARIANTS)
     for block in blocks:
         for module in block.modules():
             if isinstance(module, Attention):
