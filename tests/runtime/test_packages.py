@@ -40,7 +40,7 @@ def test_another_archive_is_refused(archive: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").rglob("art.txt"))
 
 
-def test_processes_that_need_it_at_once_fetch_it_once(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_needs_it_at_once_waits_for_the_first(archive: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pinned = package(hashlib.sha256(archive.read_bytes()).hexdigest())
     extract, extracted = packages._extract, []
 
