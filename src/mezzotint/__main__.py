@@ -1,7 +1,5 @@
 """`python -m mezzotint` is `mezzotint`."""
 
-import sys
+from mezzotint.cli.main import program
 
-from mezzotint.cli.main import main
-
-sys.exit(main())
+program()

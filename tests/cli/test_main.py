@@ -49,6 +49,26 @@ def test_an_interruption_has_no_traceback(monkeypatch: pytest.MonkeyPatch, capsy
     assert capsys.readouterr() == ("", "interrupted\n")
 
 
+_ABORTS_AT_ITS_END = """
+import os, sys
+from mezzotint.cli.main import program
+class Abort:
+    def __del__(self): os.abort()  # as a native thread may, once the interpreter is torn down
+abort = Abort()
+print("said before", flush=False)
+sys.modules["daft"] = sys
+sys.argv = ["mezzotint", *sys.argv[1:]]
+program()
+"""
+
+
+@pytest.mark.parametrize(("verb", "code"), [("draw", 2), ("--version", 0)])
+def test_an_abort_at_the_end_of_the_process_changes_no_exit_code(verb: str, code: int) -> None:
+    done = subprocess.run([sys.executable, "-c", _ABORTS_AT_ITS_END, verb], capture_output=True, text=True)
+    assert done.returncode == code
+    assert done.stdout.startswith("said before")
+
+
 def test_a_defect_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     def defective(arguments: list[str]) -> int:
         return 1 // 0

@@ -17,7 +17,7 @@ from mezzotint.generation.pipeline import Pipeline
 from mezzotint.models.bundle import read_weights
 from mezzotint.models.single_stream import to_published
 from mezzotint.recipes.recipe import Run
-from mezzotint.recipes.tiny import tiny_base
+from mezzotint.recipes.tiny import tiny_base, tiny_joint
 from mezzotint.runtime.seeds import Seeds
 from mezzotint.training.state import TrainState
 from mezzotint.training.trainer import Outcome, fit
@@ -87,6 +87,16 @@ def test_joint_training_exports_the_tower_that_learned(encoded: Path, towers: Pa
     )
     pipeline = Pipeline.from_pretrained(tmp_path / "model", device="cpu", dtype="float32")
     assert pipeline("a red disc", seed=0).images[0].size == (32, 32)
+
+
+def test_joint_training_goes_on_from_its_own_tower(encoded: Path, towers: Path, tmp_path: Path):
+    train("tiny-joint", options(encoded, tmp_path / "run", model=str(towers))).export(tmp_path / "model")
+    further = options(encoded, tmp_path / "further", model=str(tmp_path / "model"))
+    with pytest.raises(InputError, match="encoded with another text_encoder"):
+        train("tiny-base", further)
+    started = tiny_joint().prepare(further).state.averaged_weights()
+    learned = read_weights(tmp_path / "model" / "text_encoder")
+    assert torch.equal(started["tower.model.embed_tokens.weight"], learned["model.embed_tokens.weight"].float())
 
 
 def test_a_run_can_start_from_a_models_transformer(trained: tuple[Run, Path], encoded: Path, tmp_path: Path):

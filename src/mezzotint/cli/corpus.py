@@ -43,7 +43,8 @@ class Build:
     """Which of the endless rows of scenes."""
     subjects: tuple[str, ...] = ()
     """What scenes are about, each with its share, such as counting=2 text=1: backdrop, counting, colour, position,
-    pair, text, free, lettering (random strings). All but the last, in the mini corpus' shares, when not given."""
+    pair, text, free, in the mini corpus' shares when not given; or lettering (random strings), or word and spelling
+    (text and lettering without a drawing)."""
     styles: tuple[str, ...] = ()
     """Only sprites of these styles in scenes, such as noto; all when not given."""
     backgrounds: tuple[BackgroundKind, ...] = ()

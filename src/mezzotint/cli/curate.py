@@ -1,7 +1,6 @@
 """`mezzotint curate`: from raw pictures to a clean set, with a report of what was dropped and why."""
 
 import os
-import sys
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
@@ -13,7 +12,6 @@ from mezzotint.cli.console import Console
 from mezzotint.cli.curate_heads import HeadOptions, Score, TrainHead, TrainQuality, run_heads
 from mezzotint.cli.curate_judges import Judges, chosen
 from mezzotint.cli.curate_vectors import VectorOptions, run_vectors
-from mezzotint.cli.main import INTERRUPTED
 from mezzotint.curation.curate import DEFAULT_RULES, curate
 from mezzotint.curation.engine import use_cluster
 from mezzotint.curation.profiling.stage import ALL_MEASURES
@@ -104,9 +102,8 @@ def run(options: Options) -> None:
         funnel = curate(
             options.input, options.out, origin=origin, rules=rules, workers=options.workers, progress=progress
         )
-    except KeyboardInterrupt:
-        print("interrupted: the same command goes on from here", file=sys.stderr, flush=True)
-        os._exit(INTERRUPTED)  # Daft's threads can make an ordinary exit abort; whatever is written is whole
+    except KeyboardInterrupt as stop:
+        raise KeyboardInterrupt("interrupted: the same command goes on from here") from stop
     _print_funnel(funnel)
     print(options.out / "report.html")
 

@@ -5,10 +5,13 @@ interrupted; 141 nobody reads the output any more. Anything else that goes wrong
 its traceback.
 """
 
+import atexit
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from importlib import import_module
+from typing import NoReturn
 
 from mezzotint import __version__
 from mezzotint.errors import InputError, MezzotintError
@@ -31,6 +34,21 @@ VERBS = {
 FAILED = 2
 INTERRUPTED = 130  # 128 + SIGINT, as shells count
 UNREAD = 141  # 128 + SIGPIPE
+
+
+def program() -> NoReturn:
+    """`mezzotint` on a command line: `main` as a process whose exit code nothing can change at its end."""
+    code = 1  # of a traceback
+
+    def leave() -> None:
+        if "daft" in sys.modules:  # its threads can make the interpreter's end abort, with 134 for whatever it was
+            with suppress(OSError):
+                sys.stdout.flush()
+            os._exit(code)
+
+    atexit.register(leave)  # the first that is registered runs last
+    code = main()
+    sys.exit(code)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

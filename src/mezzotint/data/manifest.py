@@ -7,10 +7,10 @@
 
 import dataclasses
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from mezzotint.errors import FileFormatError, InputError, MissingFileError
 from mezzotint.models import bundle
@@ -18,7 +18,8 @@ from mezzotint.runtime import atomic
 
 NAME = "manifest.json"
 VERSION = 1
-COMPONENTS = ("vae", "text_encoder")
+Component = Literal["vae", "text_encoder"]
+COMPONENTS: tuple[Component, ...] = ("vae", "text_encoder")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,12 +72,14 @@ def weights_digest(model: Path, component: str) -> str:
     return digest.hexdigest()
 
 
-def require_models(encoding: Encoding, model: Path, folder: Path) -> None:
+def require_models(encoding: Encoding, model: Path, folder: Path, components: Sequence[Component] = COMPONENTS) -> None:
     """Refuse to train on latents and features with a model whose autoencoder or text tower did not make them.
+
+    `components`: what of the encoded folder will be read, latents or features or both.
 
     Raises InputError.
     """
-    for component in COMPONENTS:
+    for component in components:
         if weights_digest(model, component) != encoding.models[component]:
             raise InputError(
                 f"{folder} was encoded with another {component} than that of {model}: "

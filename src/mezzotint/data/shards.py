@@ -8,6 +8,7 @@ A shard is a folder. Numbers are float16, little endian, without a header:
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -106,9 +107,9 @@ class LatentShards:
         lists = [batch.column(0) for path in shards for batch in FORMAT.read(path, ["captions"])]
         return pa.chunked_array([each.flatten().field("text") for each in lists], pa.string())
 
-    def require_models(self, model: Path) -> None:
-        """Refuse (InputError) a model folder whose autoencoder or text tower did not make these shards."""
-        manifest.require_models(self.manifest.encoding, model, self.folder)
+    def require_models(self, model: Path, components: Sequence[manifest.Component] = manifest.COMPONENTS) -> None:
+        """Refuse (InputError) a model folder whose autoencoder or text tower, if read, did not make these shards."""
+        manifest.require_models(self.manifest.encoding, model, self.folder, components)
 
     def verify(self) -> None:
         """Compare the digest of every file. Raises FileFormatError for the first that differs."""

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from mezzotint.data.loader import CaptionWeights, LatentBatch, LatentBatches
+from mezzotint.data.manifest import COMPONENTS
 from mezzotint.data.mixture import Mixture
 from mezzotint.data.shards import LatentShards
 from mezzotint.errors import InputError
@@ -91,7 +92,8 @@ class TransformerRecipe:
 
     def _shards(self, folder: Path, model: Path) -> LatentShards:
         shards = LatentShards(folder)
-        shards.require_models(model)
+        # A joint recipe reads the texts of captions, not their features: only the latents must be of this model.
+        shards.require_models(model, ("vae",) if self.joint else COMPONENTS)
         wanted = (self.transformer.in_channels, self.transformer.cap_feat_dim)
         found = (shards.manifest.encoding.channels, shards.manifest.encoding.caption_dim)
         if found != wanted:

@@ -114,6 +114,19 @@ def test_a_narrow_repertoire_draws_from_itself_alone(props: Props) -> None:
     assert not strings <= {word.upper() for language in ("en", "zh") for word in words(language)}
 
 
+def test_words_can_be_asked_for_alone(props: Props) -> None:
+    known = {word.upper() for language in ("en", "zh") for word in words(language)}
+    alone = {
+        name: [sample_scene(6, index, props, Repertoire(shares={name: 1})) for index in range(40)]
+        for name in ("word", "spelling")
+    }
+    for scenes in alone.values():
+        assert all((len(scene.objects), len(scene.writings)) == (0, 1) for scene in scenes)
+    strings = {name: {scene.writings[0].text.upper() for scene in scenes} for name, scenes in alone.items()}
+    assert all(text in known or text.isdigit() for text in strings["word"])
+    assert len(strings["spelling"] - known) > 30
+
+
 def test_backgrounds_that_a_scene_cannot_have_are_not_asked_of_it(props: Props) -> None:
     on_photographs = Repertoire(shares={"text": 1}, backgrounds=("photograph",))
     assert sample_scene(5, 0, props, on_photographs).background.kind in ("plain", "gradient")

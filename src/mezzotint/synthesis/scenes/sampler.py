@@ -239,12 +239,20 @@ def _random_string(casting: Casting, language: Language) -> str:
 
 def _text(casting: Casting, string: Callable[[Casting, Language], str] = _word) -> Composition:
     """A string, alone or with a drawing."""
-    if casting.chance(0.5):
-        background = casting.background([], _CALM)
-        room = casting.canvas.part(0.06, 0.2, 0.94, 0.8)
-        return Composition(
-            background=background, things=[], places=[], writings=(_writing(casting, string, background, room),)
-        )
+    return (_alone if casting.chance(0.5) else _with_a_drawing)(casting, string)
+
+
+def _alone(casting: Casting, string: Callable[[Casting, Language], str] = _word) -> Composition:
+    """A string, nearly as wide as the picture."""
+    background = casting.background([], _CALM)
+    room = casting.canvas.part(0.06, 0.2, 0.94, 0.8)
+    return Composition(
+        background=background, things=[], places=[], writings=(_writing(casting, string, background, room),)
+    )
+
+
+def _with_a_drawing(casting: Casting, string: Callable[[Casting, Language], str]) -> Composition:
+    """A string below or above a drawing."""
     thing = casting.sprite()
     background = casting.background([thing], _CALM)
     top, bottom = casting.canvas.part(0.08, 0.06, 0.92, 0.28), casting.canvas.part(0.08, 0.72, 0.92, 0.94)
@@ -258,6 +266,11 @@ def _text(casting: Casting, string: Callable[[Casting, Language], str] = _word) 
 def _lettering(casting: Casting) -> Composition:
     """A string of random characters, alone or with a drawing."""
     return _text(casting, _random_string)
+
+
+def _spelling(casting: Casting) -> Composition:
+    """A string of random characters, alone."""
+    return _alone(casting, _random_string)
 
 
 def _lines(casting: Casting) -> Composition:
@@ -292,7 +305,9 @@ SUBJECTS: Mapping[str, tuple[Kind, Callable[[Casting], Composition]]] = {
     "pair": ("pair", _pair),
     "text": ("text", _text),
     "free": ("free", _free),
+    "word": ("text", _alone),
     "lettering": ("text", _lettering),
+    "spelling": ("text", _spelling),
 }
 """What a scene can be about: the kind that it is of, and how it is composed."""
 
