@@ -16,6 +16,7 @@ from mezzotint.runtime.packages import fetch
 from mezzotint.runtime.progress import progress
 from mezzotint.synthesis import builder
 from mezzotint.synthesis.found.part import FINDERS, Found
+from mezzotint.synthesis.scenes.casting import LONGEST_TEXT
 from mezzotint.synthesis.scenes.part import Scenes
 from mezzotint.synthesis.scenes.sampler import SHARES, SUBJECTS, Repertoire
 from mezzotint.synthesis.scenes.text import FONTS
@@ -53,6 +54,8 @@ class Build:
     """Only these fonts in scenes, such as sans-bold hei; all when not given."""
     square: bool = False
     """Only square scenes."""
+    longest_text: int = LONGEST_TEXT
+    """Only strings of so many characters or fewer in scenes."""
     workers: int = max(1, os.cpu_count() or 1)
     """Processes."""
 
@@ -82,9 +85,17 @@ def run(options: Options) -> None:
 
 
 def _check(options: Build) -> None:
-    for name, least, most in (("scenes", 1, 10_000_000), ("size", 64, 1024), ("workers", 1, 256)):
+    limits = (
+        ("scenes", 1, 10_000_000),
+        ("size", 64, 1024),
+        ("longest_text", 2, LONGEST_TEXT),
+        ("workers", 1, 256),
+    )
+    for name, least, most in limits:
         if not least <= getattr(options, name) <= most:
-            raise InputError(f"--{name} is {getattr(options, name)}; it must be from {least} to {most}")
+            raise InputError(
+                f"--{name.replace('_', '-')} is {getattr(options, name)}; it must be from {least} to {most}"
+            )
 
 
 def _part(name: str, options: Build) -> builder.Part:
@@ -113,6 +124,7 @@ def _scenes(options: Build) -> Scenes:
             styles=options.styles,
             backgrounds=options.backgrounds,
             square=options.square,
+            longest_text=options.longest_text,
         ),
     )
 

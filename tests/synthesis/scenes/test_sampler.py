@@ -127,6 +127,12 @@ def test_words_can_be_asked_for_alone(props: Props) -> None:
     assert len(strings["spelling"] - known) > 30
 
 
+def test_strings_can_be_kept_short(props: Props) -> None:
+    short = Repertoire(shares={"text": 1, "spelling": 1}, longest_text=2)
+    lengths = Counter(len(sample_scene(7, index, props, short).writings[0].text) for index in range(60))
+    assert set(lengths) == {1, 2}
+
+
 def test_backgrounds_that_a_scene_cannot_have_are_not_asked_of_it(props: Props) -> None:
     on_photographs = Repertoire(shares={"text": 1}, backgrounds=("photograph",))
     assert sample_scene(5, 0, props, on_photographs).background.kind in ("plain", "gradient")

@@ -20,6 +20,7 @@ from mezzotint.synthesis.scenes.truth import Background, BackgroundKind, Thing
 T = TypeVar("T")
 
 STANDS_OUT = 40.0  # CIE 1976 difference between a thing's outline and what lies behind it
+LONGEST_TEXT = 9  # characters
 READABLE = 3.0  # contrast ratio of large text, WCAG 2
 _PATTERN_DIFFERENCE = (10.0, 50.0)  # between a pattern's two colours: to be seen, not to shout
 _TRIES = 40
@@ -43,6 +44,7 @@ class Casting:
     aspect: tuple[int, int]
     style: str
     backgrounds: Sequence[BackgroundKind] = ()  # only these; all where none is named
+    longest_text: int = LONGEST_TEXT  # characters of a string, at most
 
     @cached_property
     def canvas(self) -> Canvas:

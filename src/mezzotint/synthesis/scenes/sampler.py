@@ -10,7 +10,7 @@ from mezzotint.synthesis import hashing
 from mezzotint.synthesis.colours import Paint
 from mezzotint.synthesis.concepts import Language
 from mezzotint.synthesis.scenes import layout, text
-from mezzotint.synthesis.scenes.casting import Casting, Props
+from mezzotint.synthesis.scenes.casting import LONGEST_TEXT, Casting, Props
 from mezzotint.synthesis.scenes.held_out import split_of
 from mezzotint.synthesis.scenes.layout import Rectangle
 from mezzotint.synthesis.scenes.shapes import SHAPES
@@ -30,7 +30,7 @@ from mezzotint.synthesis.scenes.truth import (
 _TEST_SHARE = 0.06  # of the scenes show something that is held out
 _ASPECTS: Mapping[tuple[int, int], float] = {(1, 1): 0.76, (3, 2): 0.06, (2, 3): 0.06, (4, 3): 0.06, (3, 4): 0.06}
 _CALM = (0.72, 0.28, 0.0, 0.0, 0.0)  # backgrounds for text and held things: plain colours and gradients only
-_LONGEST_TEXT = {"en": 9, "zh": 5}  # characters
+_LONGEST_TEXT = {"en": LONGEST_TEXT, "zh": 5}  # characters
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,12 +52,14 @@ class Repertoire:
         shares: How often each subject of `SUBJECTS` comes, in any unit.
         styles, backgrounds: Only these; empty for all that there are.
         square: Whether all pictures are square.
+        longest_text: Characters that a string has at most, 2 or more.
     """
 
     shares: Mapping[str, float] = field(default_factory=lambda: SHARES)
     styles: tuple[str, ...] = ()
     backgrounds: tuple[BackgroundKind, ...] = ()
     square: bool = False
+    longest_text: int = LONGEST_TEXT
 
 
 def sample_scene(seed: int, index: int, props: Props, repertoire: Repertoire | None = None) -> Scene:
@@ -77,6 +79,7 @@ def sample_scene(seed: int, index: int, props: Props, repertoire: Repertoire | N
         aspect=(1, 1) if repertoire.square else aspect,
         style=style,
         backgrounds=repertoire.backgrounds,
+        longest_text=repertoire.longest_text,
     )
     kind, compose = SUBJECTS[subject]
     while True:
@@ -231,10 +234,13 @@ def _word(casting: Casting, language: Language) -> str:
 
 def _random_string(casting: Casting, language: Language) -> str:
     characters = list(text.alphabet(language))
-    drawn = "".join(
-        casting.one_of(characters) for _ in range(int(casting.rng.integers(1, _LONGEST_TEXT[language] + 1)))
-    )
+    length = int(casting.rng.integers(1, _longest(casting, language) + 1))
+    drawn = "".join(casting.one_of(characters) for _ in range(length))
     return casting.one_of((drawn, drawn.lower(), drawn.capitalize()))
+
+
+def _longest(casting: Casting, language: Language) -> int:
+    return min(casting.longest_text, _LONGEST_TEXT[language])
 
 
 def _text(casting: Casting, string: Callable[[Casting, Language], str] = _word) -> Composition:
@@ -373,7 +379,7 @@ def _writing(
         language: Language = "en" if casting.chance(0.55) else "zh"
         drawn = string(casting, language)
         fonts = [f for f in casting.props.fonts.for_language(language) if casting.props.fonts.can_write(f, drawn)]
-        if not fonts or len(drawn) > _LONGEST_TEXT[language]:
+        if not fonts or len(drawn) > _longest(casting, language):
             continue
         font = casting.one_of(fonts)
         shape = casting.props.fonts.shape(font, drawn)
