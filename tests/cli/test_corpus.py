@@ -26,6 +26,7 @@ def test_show_counts_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
         (["build", "--out", "{tmp}", "--workers", "-1"], "--workers is -1"),
         (["build", "--out", "{tmp}", "--subjects", "pair", "dogs=2"], "--subjects has 'dogs=2'"),
         (["build", "--out", "{tmp}", "--longest-text", "1"], "--longest-text is 1; it must be from 2 to 9"),
+        (["build", "--out", "{tmp}", "--subjects", "pair", "pair=2"], "--subjects has 'pair' twice"),
         (["build", "--out", "{tmp}", "--subjects", "pair=0"], "--subjects has 'pair=0'"),
         (["build", "--out", "{tmp}", "--styles", "cubist"], "--styles has 'cubist'"),
         (["build", "--out", "{tmp}", "--fonts", "comic"], "--fonts has 'comic'"),

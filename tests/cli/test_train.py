@@ -175,7 +175,8 @@ def test_what_a_user_can_get_wrong_is_one_line_and_exit_code_2(
     assert "float16 cannot be trained in" in error(command(corpus, run, "--dtype", "float16"))
     assert "holds no checkpoint to export" in error(command(corpus, run, "--steps", "0", "--export", str(tmp_path)))
     assert "cannot make the folder" in error(command(corpus, run, "--export", "/dev/null/model"))
-    assert "--mix scenes is no folder with a share" in error(command(corpus, run, "--mix", "scenes"))
+    assert "--mix has 'scenes'; write a folder and its share" in error(command(corpus, run, "--mix", "scenes"))
+    assert "--mix has 'a' twice" in error(command(corpus, run, "--mix", "a=0.5", "a=0.2"))
     assert "between 0 and 1" in error(command(corpus, run, "--mix", "scenes=1.5"))
     assert "has no use for --mix" in error(command(corpus, run, "--mix", f"{corpus}=0.5"))
     assert main(command(corpus, run)) == 0

@@ -1,7 +1,8 @@
 """`mezzotint corpus`: build the mini corpus, or show what one holds."""
 
+import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,6 +11,7 @@ import tyro
 from rich.table import Column, Table
 
 from mezzotint.cli.console import Console
+from mezzotint.cli.parsing import named_numbers
 from mezzotint.data.records import find_shards
 from mezzotint.errors import InputError
 from mezzotint.runtime.packages import fetch
@@ -120,7 +122,7 @@ def _scenes(options: Build) -> Scenes:
         seed=options.seed,
         fonts=options.fonts or tuple(FONTS),
         repertoire=Repertoire(
-            shares=dict(map(_share, options.subjects)) or SHARES,
+            shares=_shares(options.subjects) or SHARES,
             styles=options.styles,
             backgrounds=options.backgrounds,
             square=options.square,
@@ -129,16 +131,10 @@ def _scenes(options: Build) -> Scenes:
     )
 
 
-def _share(text: str) -> tuple[str, float]:
-    """A subject and its share, from "counting=2"; "counting" is "counting=1"."""
-    subject, _, share = text.partition("=")
-    try:
-        number = float(share or 1)
-    except ValueError:
-        number = 0.0
-    if subject not in SUBJECTS or not 0 < number < float("inf"):
-        raise InputError(f"--subjects has {text!r}; write counting=2 with one of {', '.join(SUBJECTS)}")
-    return subject, number
+def _shares(given: Sequence[str]) -> dict[str, float]:
+    """Subjects and their shares, from "counting=2"; "counting" is "counting=1"."""
+    wanted = f"counting=2, a share above 0, with one of {', '.join(SUBJECTS)}"
+    return named_numbers("subjects", given, lambda name, share: name in SUBJECTS and 0 < share < math.inf, wanted, 1.0)
 
 
 def print_summary(summary: Mapping[str, Any]) -> None:

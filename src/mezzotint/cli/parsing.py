@@ -1,8 +1,9 @@
 """Options from the command line, with tyro; what is wrong with them in one line."""
 
 import io
+import math
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import redirect_stderr
 from dataclasses import fields, is_dataclass
 from itertools import dropwhile, takewhile
@@ -39,6 +40,29 @@ def parse(options: Any, arguments: Sequence[str], program: str, description: str
             return None
         said = NO_INSTANCE.sub(r"\1 cannot be read from \2", first_paragraph(complaint.getvalue()))
         raise InputError(f"{said} ({program} --help lists the options)") from None
+
+
+def named_numbers(
+    option: str, given: Sequence[str], fits: Callable[[str, float], bool], wanted: str, alone: float = math.nan
+) -> dict[str, float]:
+    """Each name with its number, from values such as "counting=2"; `alone` is the number of a name without one.
+
+    Raises:
+        InputError: A value does not fit, which is answered with what is `wanted`, or a name comes twice.
+    """
+    found: dict[str, float] = {}
+    for text in given:
+        name, number = text.rsplit("=", 1) if "=" in text else (text, alone)
+        try:
+            value = float(number)
+        except ValueError:
+            value = math.nan
+        if not fits(name, value):
+            raise InputError(f"--{option} has {text!r}; write {wanted}")
+        if name in found:
+            raise InputError(f"--{option} has {name!r} twice; name it once")
+        found[name] = value
+    return found
 
 
 def _leave_out_empty_defaults(options: Any) -> None:

@@ -8,7 +8,7 @@ trains nothing.
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import tyro
 
+from mezzotint.cli.parsing import named_numbers
 from mezzotint.errors import InputError
 from mezzotint.models.bundle import read_json
 from mezzotint.runtime import atomic
@@ -154,7 +155,7 @@ def _run_options(options: Options) -> "RunOptions":
         raise InputError("dtype float16 cannot be trained in: its gradients underflow; bfloat16 or float32 can")
     return RunOptions(
         data=options.data,
-        mix=dict(map(_share, options.mix)),
+        mix=_mix(options.mix),
         run=options.run,
         model=options.model,
         start=options.start,
@@ -170,16 +171,11 @@ def _run_options(options: Options) -> "RunOptions":
     )
 
 
-def _share(text: str) -> tuple[Path, float]:
-    """A folder and its share of the steps, from "encoded/scenes=0.2"."""
-    folder, _, share = text.rpartition("=")
-    try:
-        number = float(share)
-    except ValueError:
-        number = 0.0
-    if not folder or not 0 < number < 1:
-        raise InputError(f"--mix {text} is no folder with a share between 0 and 1; write encoded/scenes=0.2")
-    return Path(folder), number
+def _mix(given: Sequence[str]) -> dict[Path, float]:
+    """Folders and their shares of the steps, from "encoded/scenes=0.2"."""
+    wanted = "a folder and its share of the steps, between 0 and 1, such as encoded/scenes=0.2"
+    shares = named_numbers("mix", given, lambda folder, share: bool(folder) and 0 < share < 1, wanted)
+    return {Path(folder): share for folder, share in shares.items()}
 
 
 def _identity(options: Options) -> dict[str, str | int]:
