@@ -28,6 +28,7 @@ from mezzotint.models.conversion import convert
 from mezzotint.models.quantization import FORMATS, packed_weights, quantize_layers
 from mezzotint.models.single_stream import SingleStreamTransformer
 from mezzotint.models.single_stream.half_range import hold_in_range
+from mezzotint.perception.similarity import psnr
 
 PROMPTS = (
     "a red apple", "a cat", "a house beside a tree", "一只狗", "three yellow stars", "a blue car",
@@ -113,12 +114,8 @@ the default.
 
 
 def paint(pipe: Pipeline, prompts: int) -> Float[Tensor, "b 3 height width"]:
-    return pipe(PROMPTS[:prompts], seed=0, num_inference_steps=STEPS, output_type="pt").images
-
-
-def psnr(found: Float[Tensor, "b *chw"], expected: Float[Tensor, "b *chw"]) -> Float[Tensor, "b"]:
-    """Of each picture, in dB; the range of both is [0, 1]."""
-    return -10 * torch.log10((found - expected).square().flatten(1).mean(1).clamp_min(1e-12))
+    """Pictures in [−1, 1]."""
+    return 2 * pipe(PROMPTS[:prompts], seed=0, num_inference_steps=STEPS, output_type="pt").images - 1
 
 
 def concept_scores(pipe: Pipeline, corpus: Path, limit: int) -> str:

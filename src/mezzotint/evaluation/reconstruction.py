@@ -19,9 +19,9 @@ from mezzotint.evaluation.concept_list import spread
 from mezzotint.evaluation.examination import Examination
 from mezzotint.evaluation.gallery import CANVAS, sprite_pictures
 from mezzotint.evaluation.report import Row, Table, mean
-from mezzotint.evaluation.similarity import psnr, ssim
 from mezzotint.models.autoencoder import Autoencoder
 from mezzotint.perception.perceptual import PerceptualDistance, load_perceptual
+from mezzotint.perception.similarity import psnr, ssim
 
 SUITE = "reconstruction"
 PICTURES = 100  # of each sort

@@ -8,7 +8,7 @@ from mezzotint.models.autoencoder import Autoencoder, AutoencoderConfig, init_we
 from mezzotint.perception.perceptual import PerceptualDistance
 from mezzotint.runtime.seeds import Seeds
 from mezzotint.training.learning_rate import constant
-from mezzotint.training.objectives.autoencoder import Perceptual, Reconstruction, psnr
+from mezzotint.training.objectives.autoencoder import Perceptual, Reconstruction
 from mezzotint.training.optimizers import AdamW
 from mezzotint.training.state import TrainState
 
@@ -108,8 +108,3 @@ def test_the_draw_depends_on_the_step_alone(batch: Batch) -> None:
     other.step = 5
     losses = [objective.step(state, batch, Seeds(0))["loss"] for state in (one, one, other)]
     assert losses[0] == losses[1] != losses[2]
-
-
-def test_psnr_of_one_grey_level() -> None:
-    """The textbook's 48.13 dB: an error of 1 in 255."""
-    assert psnr(torch.tensor((2 / 255) ** 2)).item() == pytest.approx(48.1308, abs=1e-3)

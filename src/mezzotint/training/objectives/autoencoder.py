@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mezzotint.perception.perceptual import PerceptualDistance
+from mezzotint.perception.similarity import psnr
 from mezzotint.runtime.seeds import Seeds
 from mezzotint.training.objective import Metrics
 from mezzotint.training.state import TrainState
@@ -58,7 +59,7 @@ class Reconstruction:
 
         absolute, square, kl = F.l1_loss(decoded, pictures), F.mse_loss(decoded, pictures), posterior.kl()
         loss = absolute + self.square_weight * square + self.kl_weight * kl
-        metrics = {"absolute": absolute, "psnr": psnr(square), "kl": kl}
+        metrics = {"absolute": absolute, "psnr": psnr(decoded, pictures).mean(), "kl": kl}
         if self.perceptual is not None:
             count = self.perceptual.pictures
             metrics["perceptual"] = self.perceptual.distance(decoded[:count], pictures[:count]).mean()
@@ -79,13 +80,8 @@ class Reconstruction:
                 decoded = autoencoder.decode(autoencoder.encode(pictures)).clamp(-1, 1)
                 square = (decoded - pictures).square().mean((1, 2, 3))
                 losses.append((decoded - pictures).abs().mean((1, 2, 3)) + self.square_weight * square)
-                ratios.append(psnr(square))
+                ratios.append(psnr(decoded, pictures))
                 if self.perceptual is not None:
                     distances.append(self.perceptual.distance(decoded, pictures))
         measured = {"validation_loss": losses, "validation_psnr": ratios, "validation_perceptual": distances}
         return {name: torch.cat(values).mean() for name, values in measured.items() if values}
-
-
-def psnr(square: Float[Tensor, "*b"]) -> Float[Tensor, "*b"]:
-    """Peak signal-to-noise ratio in dB of mean squared errors between pictures in [−1, 1], whose peak is 2."""
-    return 10.0 * torch.log10(4.0 / square.clamp_min(1e-10))

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from mezzotint.evaluation.similarity import psnr, ssim
+from mezzotint.perception.similarity import psnr, ssim
 
 
 def pictures(seed: int) -> torch.Tensor:
@@ -14,6 +14,7 @@ def test_psnr_of_a_known_error():
     a = torch.zeros(1, 3, 8, 8)
     assert psnr(a, a + 0.2).item() == pytest.approx(20.0, abs=1e-4)
     assert psnr(a, a).item() == pytest.approx(100.0)
+    assert psnr(a, a + 2 / 255).item() == pytest.approx(48.1308, abs=1e-3)  # the textbook's: 1 grey level in 255
 
 
 def test_ssim_of_two_plain_pictures_is_their_brightness_term():
