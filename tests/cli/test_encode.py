@@ -47,6 +47,10 @@ def test_parts_and_groups_choose_what_is_encoded(corpus: Path, model: Path, tmp_
     assert LatentShards(only).ids == LatentShards(out).ids
     assert encode(corpus, "--model", model, "--out", tmp_path / "scenes", "--size", "32", "--parts", "scenes") == 0
     assert all(id.startswith("scene/") for id in LatentShards(tmp_path / "scenes").ids)
+    arguments = ("--size", "32", "--parts", "sprites", "--caption-kinds", "long", "tags")
+    assert encode(corpus, "--model", model, "--out", tmp_path / "said", *arguments) == 0
+    said = LatentShards(tmp_path / "said")
+    assert {caption.kind for sample in range(len(said)) for caption in said.texts(sample)} == {"long", "tags"}
 
 
 @pytest.mark.parametrize(
@@ -61,6 +65,7 @@ def test_parts_and_groups_choose_what_is_encoded(corpus: Path, model: Path, tmp_
         ({"--variants": "many"}, "variants"),
         ({"--concepts": "no-such-file"}, "concepts no-such-file cannot be read"),
         ({"--concepts": __file__}, "names no concept of this corpus"),
+        ({"--caption-kinds": "loud"}, "no caption is of the kind 'loud'; the kinds of this corpus: long, short, tags"),
         ({"--groups": "oval"}, "no picture is of the group 'oval'; the groups of this corpus: round, square"),
     ],
 )

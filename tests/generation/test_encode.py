@@ -118,7 +118,10 @@ def test_a_record_without_captions_is_named(encoders: Encoders, tmp_path: Path) 
         encode_corpus(tmp_path, tmp_path / "out", encoders, OPTIONS, lambda records: None)
 
 
-@pytest.mark.parametrize("change", [{"variants": 1}, {"seed": 1}, {"captions_per_picture": 2}, {"buckets": (SQUARE,)}])
+@pytest.mark.parametrize(
+    "change",
+    [{"variants": 1}, {"seed": 1}, {"captions_per_picture": 2}, {"caption_kinds": ("long",)}, {"buckets": (SQUARE,)}],
+)
 def test_a_folder_of_other_options_is_refused(
     encoded: LatentShards, corpus: Path, encoders: Encoders, change: dict[str, object]
 ) -> None:

@@ -36,6 +36,8 @@ class Options:
     """Several sizes instead of one; a picture takes the one of the nearest shape."""
     captions_per_picture: int | None = None
     """How many captions to keep of each picture, alternating between the languages; all when not given."""
+    caption_kinds: tuple[str, ...] = ()
+    """Only captions of these kinds: tags, short, medium, long; all when not given."""
     variants: int = 1
     """Versions of each cut-out for training: on white, then by turns on a named colour and elsewhere on white."""
     parts: tuple[str, ...] = ()
@@ -65,6 +67,7 @@ def run(options: Options) -> None:
     shards = find_shards(options.corpus, options.parts or None)
     _check_known("group", options.groups, shards)
     _check_known("style", options.styles, shards)
+    _check_kinds(options.caption_kinds, shards)
     records = sum(RECORDS.count(path) for path in shards)
     device = resolve_device(options.device)
     encoders = load_encoders(_towers(options.model), device, resolve_dtype(options.dtype, device))
@@ -78,6 +81,7 @@ def run(options: Options) -> None:
         groups=options.groups,
         styles=options.styles,
         concepts=_concepts(options.concepts, shards),
+        caption_kinds=options.caption_kinds,
     )
     with progress("encoding", records) as advance:
         encode_corpus(options.corpus, options.out, encoders, made, advance)
@@ -103,6 +107,17 @@ def _check_known(column: str, wanted: tuple[str, ...], shards: Sequence[Path]) -
             if value not in found:
                 known = ", ".join(sorted(found)) or "none"
                 raise InputError(f"no picture is of the {column} {value!r}; the {column}s of this corpus: {known}")
+
+
+def _check_kinds(wanted: tuple[str, ...], shards: Sequence[Path]) -> None:
+    if not wanted:
+        return
+    batches = (batch for path in shards for batch in RECORDS.read(path, ["captions"]))
+    found = {caption["kind"] for batch in batches for captions in batch[0].to_pylist() for caption in captions or ()}
+    for kind in wanted:
+        if kind not in found:
+            known = ", ".join(sorted(found)) or "none"
+            raise InputError(f"no caption is of the kind {kind!r}; the kinds of this corpus: {known}")
 
 
 def _concepts(path: Path | None, shards: Sequence[Path]) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ class EncodeOptions:
     Attributes:
         buckets: Sizes; a picture goes to the one of the nearest shape, a variant of a cut-out to any.
         captions_per_picture: How many are kept, drawn alternately from the languages; None keeps all.
+        caption_kinds: Only captions of these kinds; empty for all.
         variants: Versions of a training cut-out: on white, then by turns on a colour and elsewhere on white.
         parts, groups, styles, concepts: Only these parts of the corpus, only records of these; empty for all.
     """
@@ -73,10 +74,15 @@ class EncodeOptions:
     groups: tuple[str, ...] = ()
     styles: tuple[str, ...] = ()
     concepts: tuple[str, ...] = ()
+    caption_kinds: tuple[str, ...] = ()
 
     def takes(self, record: Record) -> bool:
         asked = ((self.groups, record.group), (self.styles, record.style), (self.concepts, record.concept))
         return all(not wanted or value in wanted for wanted, value in asked)
+
+    def captions_of(self, record: Record) -> Sequence[Caption]:
+        kinds = self.caption_kinds
+        return [caption for caption in record.captions if caption.kind in kinds] if kinds else record.captions
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,6 +154,7 @@ def _encoding(encoders: Encoders, options: EncodeOptions, caption_dim: int) -> E
             "groups": list(options.groups),
             "styles": list(options.styles),
             "concepts": list(options.concepts),
+            "caption_kinds": list(options.caption_kinds),
             "dtype": str(encoders.dtype).removeprefix("torch."),
         },
     )
@@ -204,14 +211,17 @@ def _features(encoders: Encoders, prompts: list[str]) -> list[Float[Tensor, "n d
 def views(record: Record, picture: Image.Image, options: EncodeOptions) -> Iterator[View]:
     """The ways to show a record; each depends on the seed, the record and its own number only.
 
-    An opaque picture and one of a held-out split have one. Raises FileFormatError for a record without captions.
+    An opaque picture and one of a held-out split have one. Raises FileFormatError for a record without captions of the
+    kinds that are wanted.
     """
-    if not record.captions:
-        raise FileFormatError(f"record {record.id!r} has no captions: caption the corpus first")
+    said = options.captions_of(record)
+    if not said:
+        asked = f" of the kinds {', '.join(options.caption_kinds)}" if options.caption_kinds else ""
+        raise FileFormatError(f"record {record.id!r} has no captions{asked}: caption the corpus first")
     cut_out = picture.mode == "RGBA"
     for variant in range(options.variants if cut_out and record.split == "train" else 1):
         rng = Seeds(options.seed).numpy(f"view of {record.id}", variant)
-        captions = _choose(record.captions, options.captions_per_picture, rng)
+        captions = _choose(said, options.captions_per_picture, rng)
         if variant == 0:
             bucket = assign(picture.width, picture.height, options.buckets)
             placement = Placement(scale=MARGIN if cut_out else 1.0, anchor=(0.5, 0.5), background=WHITE)
