@@ -118,6 +118,11 @@ def test_a_record_without_captions_is_named(encoders: Encoders, tmp_path: Path) 
         encode_corpus(tmp_path, tmp_path / "out", encoders, OPTIONS, lambda records: None)
 
 
+def test_a_record_without_a_caption_of_the_kinds_is_named() -> None:
+    with pytest.raises(FileFormatError, match=r"has no captions of the kinds alt, tagged"):
+        views_of(caption_kinds=("alt", "tagged"))
+
+
 @pytest.mark.parametrize(
     "change",
     [{"variants": 1}, {"seed": 1}, {"captions_per_picture": 2}, {"caption_kinds": ("long",)}, {"buckets": (SQUARE,)}],
