@@ -141,6 +141,7 @@ def encode_corpus(
 
 
 def _encoding(encoders: Encoders, options: EncodeOptions, caption_dim: int) -> Encoding:
+    kinds = {"caption_kinds": list(options.caption_kinds)} if options.caption_kinds else {}  # older folders have none
     return Encoding(
         models={component: weights_digest(encoders.model, component) for component in COMPONENTS},
         channels=encoders.pictures.channels,
@@ -154,7 +155,7 @@ def _encoding(encoders: Encoders, options: EncodeOptions, caption_dim: int) -> E
             "groups": list(options.groups),
             "styles": list(options.styles),
             "concepts": list(options.concepts),
-            "caption_kinds": list(options.caption_kinds),
+            **kinds,
             "dtype": str(encoders.dtype).removeprefix("torch."),
         },
     )
