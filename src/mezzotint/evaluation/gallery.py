@@ -1,7 +1,7 @@
 """The examiner's view: features of pictures, and the gallery of all real sprites that a picture is looked up in."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -101,6 +101,12 @@ class Gallery:
 def unit(features: Float[np.ndarray, "n d"]) -> Float[np.ndarray, "n d"]:
     """Of length 1."""
     return features / np.linalg.norm(features, axis=1, keepdims=True)
+
+
+def sprites_of(corpus: Path, concepts: Collection[str], style: str) -> list[Record]:
+    """The sprites that show some of the concepts in a style, with their pictures."""
+    records = read_records(corpus, ["picture", "path", "concept", "style"], parts=["sprites"])
+    return [record for record in records if record.style == style and record.concept in concepts]
 
 
 def sprite_pictures(records: Sequence[Record], corpus: Path, size: Bucket = SQUARE) -> Float[Tensor, "b 3 h w"]:

@@ -12,11 +12,10 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from mezzotint.data.buckets import Bucket
-from mezzotint.data.records import read_records
 from mezzotint.evaluation.answers import LANGUAGE_NAMES, ask, by_turns, top
 from mezzotint.evaluation.concept_list import Concept, concepts, spread
 from mezzotint.evaluation.examination import Examination
-from mezzotint.evaluation.gallery import check_concepts, sprite_pictures
+from mezzotint.evaluation.gallery import check_concepts, sprite_pictures, sprites_of
 from mezzotint.evaluation.report import Row, Table, constant, share
 from mezzotint.evaluation.scenes import THRESHOLD
 from mezzotint.perception.scene_judge import SceneJudge, sightings
@@ -66,12 +65,7 @@ def _rows(examination: Examination, asked: Sequence[Concept], size: Bucket | Non
 
 def _real(examination: Examination, asked: Sequence[Concept], size: Bucket) -> Row:
     gallery, corpus = examination.gallery, examination.resources.corpus
-    codes, columns = {concept.code for concept in asked}, ["picture", "path", "concept", "style"]
-    sprites = [
-        record
-        for record in read_records(corpus, columns, parts=["sprites"])
-        if record.style == REAL and record.concept in codes
-    ]
+    sprites = sprites_of(corpus, [concept.code for concept in asked], REAL)
     pictures = sprite_pictures(sprites, corpus, size)
     features = examination.examiner.features(pictures)
     ranks = gallery.ranks(features, [record.concept or "" for record in sprites], np.asarray(gallery.styles) != REAL)

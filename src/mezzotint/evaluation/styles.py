@@ -3,13 +3,15 @@
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 from jaxtyping import Bool
 
 from mezzotint.evaluation.answers import LANGUAGE_NAMES, Answers, ask, by_turns, top, top_of_each
 from mezzotint.evaluation.concept_list import concepts, spread
 from mezzotint.evaluation.examination import Examination
-from mezzotint.evaluation.gallery import check_concepts
-from mezzotint.evaluation.report import Figure, Row, Table, constant, share, share_of_each
+from mezzotint.evaluation.gallery import check_concepts, sprite_pictures, sprites_of
+from mezzotint.evaluation.reconstruction import rebuilt
+from mezzotint.evaluation.report import Figure, Row, Table, constant, difference, share, share_of_each
 from mezzotint.evaluation.style_classifier import StyleClassifier, fit_styles
 from mezzotint.synthesis.concepts import LANGUAGES
 from mezzotint.synthesis.styles import STYLES
@@ -32,18 +34,20 @@ def tables(examination: Examination) -> list[Table]:
     rows = list(_together(answers, agreements))
     for style, answer, agrees in zip(names, answers, agreements, strict=True):
         examination.show(SUITE, answer.prompts, answer.pictures, agrees)
-        rows.append(
-            Row(name=style, figures={**top(answer.ranks), "style": share(agrees), "unasked": share(plain == style)})
-        )
+        named, unasked = share(agrees), share(plain == style)
+        figures = {"style": named, "unasked": unasked, "style − unasked": difference(named, unasked)}
+        rows.append(Row(name=style, figures={**top(answer.ranks), **figures}))
     rows += (
         *(_real(examination, classifier, style) for style in names),
+        *(_rebuilt(examination, classifier, style) for style in names),
         Row(name="chance", figures={"style": constant(1 / len(names), len(asked) * len(names))}, reference=True),
     )
     note = (
         f"{len(asked)} concepts in each style, half of the prompts Chinese. `style` is the share that a linear "
         "discriminant over the examiner's features, fitted on the concepts that are not asked for, gives to the named "
-        "style; `unasked` the share that it gives to that style when the same prompts name none. Reference rows: the "
-        "same discriminant on real sprites of the 200 concepts, and chance."
+        "style; `unasked` the share that it gives to that style when the same prompts name none, with the same noise: "
+        "the difference is paired. Reference rows: the same discriminant on real sprites of the 200 concepts, on "
+        f"{ASKED} of these after the model's autoencoder, and chance."
     )
     return [Table(suite=SUITE, title="Styles named in the prompt", note=note, rows=tuple(rows))]
 
@@ -64,3 +68,12 @@ def _real(examination: Examination, classifier: StyleClassifier, style: str) -> 
     rows = gallery.where([concept.code for concept in concepts()], style)
     right = classifier.classify(gallery.features[rows]) == style
     return Row(name=f"real, {style}", figures={"style": share(right)}, reference=True)
+
+
+def _rebuilt(examination: Examination, classifier: StyleClassifier, style: str) -> Row:
+    """What a model can reach that paints perfect latents."""
+    corpus, autoencoder = examination.resources.corpus, examination.painter.pipeline.autoencoder
+    sprites = spread(sprites_of(corpus, [concept.code for concept in concepts()], style), ASKED)
+    pictures = torch.cat([rebuilt(autoencoder, picture) for picture in sprite_pictures(sprites, corpus).split(1)])
+    right = classifier.classify(examination.examiner.features(pictures)) == style
+    return Row(name=f"real, {style}, rebuilt", figures={"style": share(right)}, reference=True)
