@@ -33,7 +33,8 @@ from mezzotint.models.bundle import EMBEDDED
 from mezzotint.runtime import checkpoints
 
 WATTS = 20.0  # of two processor cores under load: an estimate, not a measurement
-_LANGUAGES, _SCENES = "Concepts by language", "Scenes"
+_LANGUAGES = "Concepts by language"
+_ON_THE_PAGE = {"scenes": "Scenes", "styles": "Styles named in the prompt"}  # places, and the tables that stand there
 _TRANSFORMERS = ("mini-base", "mini-joint")
 
 
@@ -181,8 +182,10 @@ def _counted(found: Counter[tuple[str, str]]) -> list[str]:
 
 
 def write_page(page: Path, report: Path, tables: Sequence[Table]) -> None:
-    """The page's scenes and its pictures."""
-    write_marked(page, "scenes", markdown(next(table for table in tables if table.title == _SCENES)))
+    """The page's tables and its pictures."""
+    titled = {table.title: table for table in tables}
+    for place, title in _ON_THE_PAGE.items():
+        write_marked(page, place, markdown(titled[title]))
     with Image.open(report / "contact-sheet.png") as sheet:
         sheet.convert("RGB").save(page.parent / "pictures" / "concepts.webp", quality=80, method=6)
 
