@@ -1,10 +1,13 @@
 import json
+from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import pytest
 from tests.fixtures import small_packages
 
 from mezzotint.cli.main import main
+from mezzotint.data.records import read_records, write_shard
 
 
 def test_show_counts_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
@@ -14,6 +17,18 @@ def test_show_counts_what_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert f"{summary['rows']} pictures" in shown
     for word in ("fluent-3d", "CC-BY-4.0", "train", "Twemoji"):
         assert word in shown
+
+
+def test_show_counts_a_corpus_that_no_build_made(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """As `curate prune` writes it, with licences that are a user's own."""
+    (record,) = islice(read_records(small_packages.CORPUS), 1)
+    whole = replace(record, source="holidays + work", licence="MIT AND CC0-1.0", credit="nobody")
+    write_shard(tmp_path / "curated" / "records-00000.parquet", [whole])
+    assert main(["corpus", "show", str(tmp_path)]) == 0
+    shown = capsys.readouterr().out
+    assert "1 pictures" in shown
+    for text in ("curated", "holidays + work", "MIT AND CC0-1.0"):
+        assert text in shown
 
 
 @pytest.mark.parametrize(

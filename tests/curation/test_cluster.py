@@ -60,7 +60,7 @@ def kill_a_worker(process: subprocess.Popen[bytes], log: Path) -> bool:
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="finds Ray's workers in /proc")
 def test_a_cluster_makes_the_same_files_though_a_worker_is_killed(tmp_path: Path) -> None:
-    pytest.importorskip("ray", reason="pip install 'mezzotint[cluster]'")
+    pytest.importorskip("ray", reason="pip install -e '.[cluster]'")
     source = write_pictures(tmp_path / "source", 160)
     (tmp_path / "run.py").write_text(RUN)
     command = [sys.executable, str(tmp_path / "run.py"), str(source)]
@@ -79,7 +79,7 @@ def test_without_ray_it_says_what_to_install(
     monkeypatch.setitem(sys.modules, "ray", None)
     arguments = ["--input", str(tmp_path), "--out", str(tmp_path / "out"), "--cluster", "somewhere:6379"]
     assert main(["curate", "run", *arguments]) == 2
-    assert "pip install 'mezzotint[cluster]'" in capsys.readouterr().err
+    assert "pip install -e '.[cluster]'" in capsys.readouterr().err
 
 
 def test_a_cluster_that_is_not_there_is_one_clear_line(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -20,6 +20,7 @@ from mezzotint.curation.sources import Origin
 from mezzotint.data.record_pictures import decode
 from mezzotint.data.records import read_records
 from mezzotint.errors import InputError
+from mezzotint.synthesis.splits import split_of
 
 GOOD = {f"good-{seed}": detailed((400, 320), seed) for seed in range(6)}
 ORIGIN = Origin(source="test", licence="CC0-1.0", credit="nobody")
@@ -95,6 +96,7 @@ def test_the_clean_set_is_a_corpus_that_training_reads(source: Path, out: Path) 
     assert (record.source, record.licence, record.credit) == ("test", "CC0-1.0", "nobody")
     assert record.measures["short_side"] == 320
     assert record.measures["clarity"] > 1
+    assert {name: record.split for name, record in records.items()} == {name: split_of(name) for name in records}
 
 
 def test_dead_letters_name_each_file_and_its_reason(out: Path) -> None:

@@ -65,7 +65,7 @@ def test_what_a_reader_finds_becomes_columns() -> None:
 
 @pytest.mark.slow
 def test_posters_are_listed_and_pictures_are_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("rapidocr", reason="pip install 'mezzotint[reading]'")
+    pytest.importorskip("rapidocr", reason="pip install -e '.[reading]'")
     source = tmp_path / "source"
     source.mkdir()
     poster = ["A poster full of words", "and more words below", "with numbers 12345", "and one more line", "the end"]

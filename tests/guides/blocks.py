@@ -23,7 +23,10 @@ def blocks(page: Path) -> list[Block]:
 
 
 def commands(block: Block) -> list[list[str]]:
-    """The words of every `mezzotint …` of a block, behind `mezzotint`; a backslash joins lines, a # begins a remark."""
+    """The words of every `mezzotint …` of a block, behind `mezzotint`; a backslash joins lines, a # begins a remark.
+
+    Several processes run one behind `torchrun … -m`.
+    """
     lines = block.text.replace("\\\n", " ").splitlines()
     words = [shlex.split(line, comments=True) for line in lines]
-    return [command[1:] for command in words if command[:1] == ["mezzotint"]]
+    return [line[line.index("mezzotint") + 1 :] for line in words if line[:1] in (["mezzotint"], ["torchrun"])]

@@ -1,13 +1,12 @@
 import hashlib
 import io
 import pickle
-from collections import Counter
 
 from PIL import Image
 from tests.fixtures import small_packages
 
 from mezzotint.synthesis.concepts import EMOJIBASE, read_concepts
-from mezzotint.synthesis.sprites import Sprites, is_true_in, split_of
+from mezzotint.synthesis.sprites import Sprites, is_true_in
 from mezzotint.synthesis.styles import STYLES
 
 
@@ -46,10 +45,3 @@ def test_a_line_drawing_is_not_said_to_be_red() -> None:
     assert not is_true_in(concepts["red apple"], STYLES["fluent-line"])
     assert is_true_in(concepts["red apple"], STYLES["noto"])
     assert is_true_in(concepts["cat"], STYLES["fluent-line"])
-
-
-def test_splits_are_stable_and_of_the_stated_size() -> None:
-    splits = Counter(split_of(str(number), "noto") for number in range(10_000))
-    assert abs(splits["val"] / 10_000 - 0.02) < 0.005
-    assert abs(splits["test"] / 10_000 - 0.03) < 0.006
-    assert split_of("1f34e", "noto") == "train"

@@ -11,7 +11,7 @@ import tyro
 from mezzotint.data.buckets import parse
 from mezzotint.data.records import RECORDS, find_shards
 from mezzotint.errors import InputError
-from mezzotint.models.bundle import find_model
+from mezzotint.models.bundle import embedded_models, find_model
 from mezzotint.runtime.progress import progress
 
 if TYPE_CHECKING:
@@ -91,7 +91,8 @@ def run(options: Options) -> None:
 def _towers(name_or_path: str) -> Path:
     """A model's folder; one that has no transformer yet will do."""
     folder = Path(name_or_path)
-    return folder if (folder / "vae").is_dir() else find_model(name_or_path)
+    is_folder = (folder / "vae").is_dir() and name_or_path not in embedded_models()
+    return folder if is_folder else find_model(name_or_path)
 
 
 def _check_counts(options: Options) -> None:

@@ -18,7 +18,7 @@ os.environ |= {"DAFT_ANALYTICS_ENABLED": "0", "DO_NOT_TRACK": "true", "DAFT_PROG
 try:
     import daft
 except ImportError as cause:
-    raise MissingDependencyError("curation runs on Daft: pip install 'mezzotint[curation]'") from cause
+    raise MissingDependencyError("curation runs on Daft: pip install -e '.[curation]'") from cause
 
 
 class _Task:
@@ -52,7 +52,7 @@ def use_cluster(address: str) -> None:
     try:
         import ray  # large, and needed on clusters alone
     except ImportError as cause:
-        raise MissingDependencyError("clusters are reached by Ray: pip install 'mezzotint[cluster]'") from cause
+        raise MissingDependencyError("clusters are reached by Ray: pip install -e '.[cluster]'") from cause
     try:
         ray.init(address, include_dashboard=False if address == "local" else None, log_to_driver=False)
     except (ConnectionError, ValueError, RuntimeError) as error:

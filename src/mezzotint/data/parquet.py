@@ -12,9 +12,7 @@ try:
     import pyarrow as pa
     import pyarrow.parquet as pq
 except ImportError as cause:
-    raise MissingDependencyError(
-        "data is kept in Parquet files: pip install 'mezzotint[training]' to read them"
-    ) from cause
+    raise MissingDependencyError("data is kept in Parquet files: pip install -e '.[training]' to read them") from cause
 
 __all__ = ["ROWS_AT_ONCE", "Format", "pa"]
 

@@ -88,7 +88,7 @@ def _write_onnx(program: torch.export.ExportedProgram, path: Path) -> None:
             warnings.simplefilter("ignore", FutureWarning)  # of one part of PyTorch about another
             made = torch.onnx.export(program, (), input_names=INPUTS, output_names=[OUTPUT])
     except ModuleNotFoundError as cause:
-        raise InputError(f"ONNX files need the package {cause.name}; install mezzotint[export]") from cause
+        raise InputError(f"ONNX files need the package {cause.name}; pip install -e '.[export]'") from cause
     finally:
         logger.setLevel(level)
     assert made is not None

@@ -106,7 +106,7 @@ def _read_trunk(distance: PerceptualDistance, path: Path) -> None:
         import h5py
     except ImportError as cause:
         raise MissingDependencyError(
-            "the perceptual distance reads an HDF5 file: pip install 'mezzotint[training]'"
+            "the perceptual distance reads an HDF5 file: pip install -e '.[training]'"
         ) from cause
     try:
         with h5py.File(path) as file:

@@ -41,7 +41,7 @@ class RapidOcr:
             import onnxruntime  # noqa: F401  # needed by the engine, which would say so in a stack trace only
             import rapidocr
         except ImportError as cause:
-            raise MissingDependencyError("text is read by RapidOCR: pip install 'mezzotint[reading]'") from cause
+            raise MissingDependencyError("text is read by RapidOCR: pip install -e '.[reading]'") from cause
         settings = {"Global.log_level": "error", "EngineConfig.onnxruntime.intra_op_num_threads": threads}
         self._engine: Any = rapidocr.RapidOCR(params=settings)
 

@@ -5,11 +5,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-import resvg_py
 from PIL import Image
 
+from mezzotint.errors import MissingDependencyError
 from mezzotint.synthesis.concepts import code_of
 from mezzotint.synthesis.package_files import read_json
+
+try:
+    import resvg_py
+except ImportError as cause:
+    raise MissingDependencyError("drawings are rendered with resvg: pip install -e '.[training]'") from cause
+
+RENDERER = f"resvg {resvg_py.__version__}"
 
 
 @runtime_checkable

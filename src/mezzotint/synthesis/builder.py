@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
-from mezzotint.data.records import Record, read_records, write_shard
+from mezzotint.data.records import Record, find_shards, read_records, write_shard
 from mezzotint.runtime import atomic
 
 ROWS_PER_SHARD = 512
@@ -163,14 +163,13 @@ def summarise(folder: Path) -> dict[str, Any]:
     """Rows by part, style, licence and split, and the sources with their credits."""
     counts: dict[str, Counter[str]] = {name: Counter() for name in ("part", "style", "licence", "split")}
     sources: Counter[tuple[str, str, str]] = Counter()
-    for part in sorted(path.parent.name for path in folder.glob(f"*/{MANIFEST}")):
+    for part in dict.fromkeys(shard.parent.name for shard in find_shards(folder)):
         for record in read_records(folder, ["style", "licence", "split", "source", "credit"], parts=[part]):
             counts["part"][part] += 1
             counts["style"][record.style or "none"] += 1
             counts["licence"][record.licence] += 1
             counts["split"][record.split] += 1
-            parts_of = (record.source.split(" + "), record.licence.split(" AND "), record.credit.split(" + "))
-            sources.update(zip(*parts_of, strict=True))
+            sources.update(_sources(record))
     return {
         "rows": counts["part"].total(),
         **{f"rows_by_{name}": dict(sorted(counter.items())) for name, counter in counts.items()},
@@ -179,3 +178,13 @@ def summarise(folder: Path) -> dict[str, Any]:
             for (source, licence, credit), rows in sorted(sources.items())
         ],
     }
+
+
+def _sources(record: Record) -> list[tuple[str, str, str]]:
+    """Source, licence and credit of each thing in a picture; as they stand where there are not as many of each.
+
+    Rendered scenes join theirs; what a user says of pictures may have an " AND " of its own.
+    """
+    source, licence, credit = record.source, record.licence, record.credit
+    apart = (source.split(" + "), licence.split(" AND "), credit.split(" + "))
+    return list(zip(*apart, strict=True)) if len({len(one) for one in apart}) == 1 else [(source, licence, credit)]

@@ -7,20 +7,17 @@ from functools import cached_property
 from typing import Any
 
 import PIL
-import resvg_py
 from PIL import Image
 
 from mezzotint.data.records import Record
-from mezzotint.synthesis import hashing
-from mezzotint.synthesis.artwork import Artwork
+from mezzotint.synthesis.artwork import RENDERER, Artwork
 from mezzotint.synthesis.captions import captions, says_a_colour
 from mezzotint.synthesis.colours import main_colour
 from mezzotint.synthesis.concepts import EMOJIBASE, Concept, read_concepts
+from mezzotint.synthesis.splits import split_of
 from mezzotint.synthesis.styles import STYLES, Fetch, Style
 
 VERSION = 3  # raise it when the same packages would give other records
-
-_SPLITS = (("val", 0.02), ("test", 0.03))  # the rest is "train"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -39,7 +36,7 @@ class Sprites:
     @property
     def version(self) -> str:
         packages = " ".join(package.sha256 for package in (EMOJIBASE, *(style.package for style in self._styles)))
-        tools = f"pillow {PIL.__version__} resvg {resvg_py.__version__}"
+        tools = f"pillow {PIL.__version__} {RENDERER}"
         return f"{VERSION}-{hashlib.sha256(f'{self.size} {tools} {packages}'.encode()).hexdigest()[:16]}"
 
     @property
@@ -94,16 +91,6 @@ class Sprites:
 def is_true_in(concept: Concept, style: Style) -> bool:
     """Whether the concept's name holds in the style: a line drawing shows no colour that the name may claim."""
     return style.coloured or not says_a_colour(concept.name["en"])
-
-
-def split_of(*names: str | int) -> str:
-    """ "train", "val" or "test", by the names alone."""
-    draw = hashing.unit("split", *names)
-    for split, share in _SPLITS:
-        if draw < share:
-            return split
-        draw -= share
-    return "train"
 
 
 def encode(picture: Image.Image, *, fast: bool = False) -> bytes:

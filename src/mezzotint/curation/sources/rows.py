@@ -7,6 +7,7 @@ from typing import Any
 from mezzotint.curation.profiling.captions import caption_language
 from mezzotint.curation.stage import ROW, Outcome
 from mezzotint.data.parquet import pa
+from mezzotint.synthesis.splits import split_of
 
 MAX_FILE_BYTES = 1 << 26  # 64 MiB; a larger file is not read
 _BATCH_BYTES, _BATCH_ROWS = 1 << 25, 64  # what one batch holds at most, save a single larger picture
@@ -30,7 +31,7 @@ class Found:
 
 
 def blank(identity: str, origin: Origin) -> dict[str, Any]:
-    """A record's fields before anything is known about the picture."""
+    """A record's fields before anything is known about the picture but its name, which decides the split."""
     return {
         "id": identity,
         "width": 0,
@@ -42,7 +43,7 @@ def blank(identity: str, origin: Origin) -> dict[str, Any]:
         "credit": origin.credit,
         "captions": [],
         "measures": [],
-        "split": "train",
+        "split": split_of(identity),
     }
 
 

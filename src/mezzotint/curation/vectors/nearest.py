@@ -13,7 +13,7 @@ from mezzotint.errors import InputError, MissingDependencyError
 try:
     import faiss
 except ImportError as cause:
-    raise MissingDependencyError("neighbours are found with faiss: pip install 'mezzotint[curation]'") from cause
+    raise MissingDependencyError("neighbours are found with faiss: pip install -e '.[curation]'") from cause
 
 NONE = -1  # the index that stands where fewer than k were found
 LEAST = np.finfo(np.float32).min  # and its cosine

@@ -62,7 +62,7 @@ def frames(path: Path) -> tuple[bytes, ...]:
     try:
         import av  # needed for this part alone
     except ImportError as cause:
-        raise MissingDependencyError("clips are read with PyAV: pip install 'mezzotint[training]'") from cause
+        raise MissingDependencyError("clips are read with PyAV: pip install -e '.[training]'") from cause
     try:
         with av.open(str(path)) as clip:
             wanted = [frame for number, frame in enumerate(clip.decode(video=0)) if number % EVERY == 0]

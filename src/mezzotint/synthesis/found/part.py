@@ -13,7 +13,7 @@ from mezzotint.data.records import Caption, Record
 from mezzotint.runtime.packages import Package
 from mezzotint.synthesis.found import clipart, clips, photographs
 from mezzotint.synthesis.found.item import Item
-from mezzotint.synthesis.sprites import split_of
+from mezzotint.synthesis.splits import split_of
 from mezzotint.synthesis.styles import Fetch
 
 VERSION = 1  # raise it when the same packages would give other records

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import PIL
-import resvg_py
 
 from mezzotint.data.records import Record
 from mezzotint.errors import InputError
 from mezzotint.synthesis import builder
+from mezzotint.synthesis.artwork import RENDERER
 from mezzotint.synthesis.scenes.backgrounds import SKIMAGE, Photographs
 from mezzotint.synthesis.scenes.captions import captions
 from mezzotint.synthesis.scenes.casting import Props
@@ -53,7 +53,7 @@ class Scenes:
     def version(self) -> str:
         sprites = " ".join(shard.sha256 for shard in builder.read_manifest(self.corpus / "sprites"))
         packages = " ".join(package.sha256 for package in (SKIMAGE, *(FONTS[name].package for name in self.fonts)))
-        tools = f"pillow {PIL.__version__} resvg {resvg_py.__version__}"
+        tools = f"pillow {PIL.__version__} {RENDERER}"
         text = f"{self.seed} {self.size} {tools} {packages} {sprites}"
         if self.repertoire != Repertoire():
             text += f" {json.dumps(asdict(self.repertoire))}"
