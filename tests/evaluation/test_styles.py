@@ -1,5 +1,7 @@
 from collections.abc import Callable
 
+import pytest
+
 from mezzotint.data.records import read_records
 from mezzotint.evaluation import styles
 from mezzotint.evaluation.concept_list import Concept
@@ -27,7 +29,7 @@ def test_every_style_and_language_has_a_row(few_concepts: tuple[Concept, ...], e
     assert rows["all styles"].figures["style"].count == 5
     assert rows["all styles, English"].figures["style"].count == 3  # three of five concepts
     assert rows["chance"].figures["style"].value == 1 / 3
-    assert sum(rows[name].figures["unasked"].value for name in NAMES) == 1.0
+    assert sum(rows[name].figures["style, unasked"].value for name in NAMES) == 1.0
 
 
 def test_a_model_that_paints_the_named_style_is_right_as_often_as_the_real_ones(
@@ -43,3 +45,6 @@ def test_a_model_that_paints_the_named_style_is_right_as_often_as_the_real_ones(
     rows = rows_of(examination)
     for style in NAMES:
         assert rows[style].figures["style"].value == rows[f"real, {style}"].figures["style"].value
+        assert rows[style].figures["alike"].value == 1.0
+        named, unasked, gain = (rows[style].figures[f"alike{part}"] for part in ("", ", unasked", " − unasked"))
+        assert gain.value == pytest.approx(named.value - unasked.value)

@@ -91,6 +91,14 @@ class Gallery:
         own = np.array([row[columns[c]] if c in columns else -1.0 for row, c in zip(nearest, concepts, strict=True)])
         return (nearest > own[:, None]).sum(1)
 
+    def styles_alike(self, features: Float[np.ndarray, "b d"], concepts: Sequence[str]) -> np.ndarray:
+        """The style of the sprite that each picture is nearest to, by cosine, among those of its own concept."""
+        known, found = np.asarray(self.concepts), []
+        for feature, concept in zip(unit(features), concepts, strict=True):
+            rows = np.flatnonzero(known == concept)
+            found.append(self.styles[rows[(self._units[rows] @ feature).argmax()]])
+        return np.array(found)
+
     def where(self, concepts: Sequence[str], style: str) -> Int[np.ndarray, "m"]:
         """The sprites that show some of the concepts in a style."""
         wanted = set(concepts)
