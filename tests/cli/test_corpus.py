@@ -1,4 +1,6 @@
 import json
+import subprocess
+import sys
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
@@ -29,6 +31,16 @@ def test_show_counts_a_corpus_that_no_build_made(tmp_path: Path, capsys: pytest.
     assert "1 pictures" in shown
     for text in ("curated", "holidays + work", "MIT AND CC0-1.0"):
         assert text in shown
+
+
+def test_without_resvg_it_says_what_to_install() -> None:
+    code = (
+        "import sys; sys.modules['resvg_py'] = None; from mezzotint.cli.main import main; sys.exit(main(sys.argv[1:]))"
+    )
+    command = [sys.executable, "-c", code, "corpus", "show", str(small_packages.CORPUS)]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "pip install -e '.[training]'" in done.stderr
 
 
 @pytest.mark.parametrize(

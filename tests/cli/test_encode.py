@@ -4,8 +4,10 @@ import pytest
 from tests.data.small_corpus import write_corpus
 from tests.generation.small_towers import write_towers
 
+from mezzotint.cli.encode import _towers
 from mezzotint.cli.main import main
 from mezzotint.data.shards import LatentShards
+from mezzotint.models.bundle import EMBEDDED
 
 
 @pytest.fixture(scope="module")
@@ -114,3 +116,13 @@ def test_a_folder_that_cannot_be_written_is_named(
     (tmp_path / "file").write_text("")
     assert encode(corpus, "--model", model, "--out", tmp_path / "file" / "out") == 2
     assert "cannot write" in capsys.readouterr().err
+
+
+def test_an_embedded_name_means_the_embedded_model_whatever_lies_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As in every other command; the folder of that name is `./mini`."""
+    (tmp_path / "mini" / "vae").mkdir(parents=True)
+    monkeypatch.chdir(tmp_path)
+    assert _towers("mini") == EMBEDDED / "mini"
+    assert _towers("./mini").resolve() == tmp_path.resolve() / "mini"

@@ -34,6 +34,12 @@ def test_where_finds_the_sprites_of_a_style():
     assert LINE.where(["cat", "owl"], "flat").tolist() == [0, 3]
 
 
+def test_a_style_is_that_of_the_nearest_sprite_of_the_same_concept():
+    """At 85° the dog's flat sprite is the nearest of all, and of the cats' the one at 45°; at 4° the one at 0° is."""
+    at = np.array([[np.cos(angle), 7 * np.sin(angle)] for angle in (1.0, 0.01)])
+    assert LINE.styles_alike(at, ["cat", "cat"]).tolist() == ["line", "flat"]
+
+
 def test_a_missing_concept_is_named():
     with pytest.raises(InputError, match=r"shows no bee \(1 concepts"):
         check_concepts(LINE, ["cat", "bee"])
